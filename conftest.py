@@ -58,6 +58,7 @@ WHOLE = (
     "tests/figures/test_all.py",
     "tests/engine/compiled/test_tiles.py",
     "tests/distributed/test_same.py",
+    "tests/distributed/test_slurm.py",
 )
 
 

@@ -1,6 +1,7 @@
 """Training on ranks: one rank on one core beside two on two, what messages cost, and what `plan` said.
 
     python benchmarks/ranks.py [--rounds 3] [--seconds 3] [--only small] [--optimizer Adam]
+                               [--engine compiled]
 
 One rank, two ranks, and both with reproducible=True, take turns; a time is the median of steps, and of
 the rounds. By the clock, both cores must be quiet; beside it stands what is left where they are not: the
@@ -17,6 +18,8 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,7 @@ CASES = {
     "small": ((64, 100, 10), 100),
 }
 #: Batches of an epoch.
-BATCHES = 8
+BATCHES = {"large": 24, "small": 400}
 #: Ranks, and whether the bits are to be those of any number of them.
 WAYS = ((1, False), (2, False), (1, True), (2, True))
 
@@ -54,58 +57,75 @@ class Timed:
     def __init__(self, communicator: cr.Communicator) -> None:
         self.of, self.rank, self.size = communicator, communicator.rank, communicator.size
         self.broadcast, self.barrier = communicator.broadcast, communicator.barrier
-        self.seconds = self.busy = 0.0
+        self.sums: list[float] = []
+        self.busy = 0.0
 
-    def all_reduce(self, array: Any) -> None:
-        """The sum, timed by the clock and by the processor."""
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """A sum, timed by the clock and by the processor."""
         began, busy = time.perf_counter(), time.process_time()
-        self.of.all_reduce(array)
-        self.seconds += time.perf_counter() - began
+        yield
+        self.sums.append(time.perf_counter() - began)
         self.busy += time.process_time() - busy
 
+    def all_reduce(self, array: Any) -> None:
+        """The sum of all ranks' arrays."""
+        with self.timed():
+            self.of.all_reduce(array)
 
-def work(case: str, optimizer: str, seconds: float, reproducible: bool) -> None:
-    """Train as one of the ranks; rank 0 prints what `steps` gives, and the fastest tenth of the sums."""
+    def exchange(self, array: Any, other: int) -> Any:
+        """The array of another rank."""
+        with self.timed():
+            return self.of.exchange(array, other)
+
+
+def work(case: str, optimizer: str, engine: str, seconds: float, reproducible: bool) -> None:
+    """Train as one of the ranks; rank 0 prints the seconds of a step, of its sums, the processor's of
+    computing, and the fastest tenth of the sums.
+    """
     sizes, batch = CASES[case]
+    batches = BATCHES[case]
     communicator = Timed(cr.MPICommunicator())
     trainer = cr.Trainer(
-        network(case), getattr(cr, optimizer)(1e-3), engine="numpy",
-        communicator=communicator, reproducible=reproducible,
+        network(case), getattr(cr, optimizer)(1e-3), engine=engine,
+        communicator=communicator, reproducible=reproducible, threads=1,
     )  # fmt: skip
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(BATCHES * batch, sizes[0])).astype(np.float32)
+    x = rng.normal(size=(batches * batch, sizes[0])).astype(np.float32)
     t = rng.integers(0, sizes[-1], len(x))
-    stamps: list[tuple[float, ...]] = []
-    update = trainer.optimizer.update
+    rows: list[list[float]] = []
 
-    def updated(*given: Any) -> None:
-        update(*given)
-        computed = time.process_time() - communicator.busy
-        stamps.append((time.perf_counter(), communicator.seconds, computed))
+    def epoch() -> None:
+        communicator.sums.clear()
+        busy, began = communicator.busy, time.process_time()
+        trainer.fit(x, t, 1, batch, progress=None)
+        computing = time.process_time() - began - (communicator.busy - busy)
+        sums = [s for s in communicator.sums if communicator.size > 1]
+        took = trainer.history.epochs[-1]["seconds"]
+        tenth = float(np.quantile(sums, 0.1)) if sums else 0.0
+        rows.append([took / batches, sum(sums) / batches, computing / batches, tenth])
 
-    trainer.optimizer.update = updated
-
-    def steps(count: int) -> Any:
-        """The seconds of each of so many steps, of its sums, and the processor's of computing."""
-        stamps.clear()
-        trainer.fit(x, t, -(-count // BATCHES), batch, progress=None)
-        return np.diff(stamps, axis=0)
-
-    count = np.array([max(8.0, min(seconds / np.median(steps(8)[:, 0]), 4000.0))])
+    epoch()  # plans, or compiles
+    epoch()
+    count = np.array([max(3.0, min(seconds / (rows[-1][0] * batches), 100.0))])
     communicator.broadcast(count)
-    found = steps(int(count[0]))
+    rows.clear()
+    for _epoch in range(int(count[0])):
+        epoch()
     if communicator.rank == 0:
-        print(json.dumps([*np.median(found, axis=0), float(np.quantile(found[:, 1], 0.1))]))
+        print(json.dumps([float(v) for v in np.median(rows, axis=0)]))
 
 
-def measured(case: str, optimizer: str, seconds: float, way: tuple[int, bool]) -> list[float]:
+def measured(
+    case: str, optimizer: str, engine: str, seconds: float, way: tuple[int, bool]
+) -> list[float]:
     """What `work` prints, on new ranks."""
     ranks, reproducible = way
     own = [sys.executable, __file__, "--work", case, str(int(reproducible))]
     more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
     done = subprocess.run(
         [str(Path(sys.executable).parent / "mpiexec"), "-n", str(ranks), *own,
-         "--optimizer", optimizer, "--seconds", str(seconds)],
+         "--optimizer", optimizer, "--engine", engine, "--seconds", str(seconds)],
         env={**os.environ, **more}, capture_output=True, text=True, check=True,
     )  # fmt: skip
     found: list[float] = json.loads(done.stdout.splitlines()[-1])
@@ -118,26 +138,32 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3.0, help="of a measurement, about")
     parser.add_argument("--optimizer", default="Adam")
+    parser.add_argument("--engine", default="compiled", choices=("compiled", "numpy"))
     parser.add_argument("--only", choices=CASES)
     parser.add_argument("--work", nargs=2, metavar=("CASE", "REPRODUCIBLE"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
-        work(options.work[0], options.optimizer, options.seconds, options.work[1] == "1")
+        case, reproducible = options.work
+        work(case, options.optimizer, options.engine, options.seconds, reproducible == "1")
         return
-    print(f"{cpu()}, {cores()} cores; {options.optimizer}, NumPy engine, one BLAS thread a rank")
+    print(
+        f"{cpu()}, {cores()} cores; {options.optimizer}, {options.engine} engine, one thread a rank"
+    )
     for case in [options.only] if options.only else CASES:
         batch = CASES[case][1]
         rule = getattr(cr, options.optimizer)(1e-3)
         plans = {
             reproducible: cr.plan(
-                network(case), batch, [1, 2], optimizer=rule, engine="numpy", reproducible=reproducible
+                network(case), batch, [1, 2], optimizer=rule, engine=options.engine,
+                reproducible=reproducible,
             )
             for reproducible in (False, True)
         }  # fmt: skip
         times: dict[tuple[int, bool], list[list[float]]] = {way: [] for way in WAYS}
         for i in range(options.rounds):
             for way in WAYS if i % 2 == 0 else WAYS[::-1]:
-                times[way].append(measured(case, options.optimizer, options.seconds, way))
+                given = case, options.optimizer, options.engine, options.seconds, way
+                times[way].append(measured(*given))
         show(case, times, plans)
 
 

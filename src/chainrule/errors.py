@@ -22,6 +22,8 @@ __all__ = [
     "FormatError",
     "MissingMethodError",
     "NonFiniteError",
+    "RanksApartError",
+    "RanksDifferError",
     "RecordingError",
     "SettingError",
     "ShapeError",
@@ -91,6 +93,10 @@ class CheckError(ChainruleError, AssertionError):
 
 class RanksDifferError(ChainruleError, RuntimeError):
     """The ranks of a training on several processes do not do the same."""
+
+
+class RanksApartError(ChainruleError, RuntimeError):
+    """Processes that were started as the ranks of one training, and that MPI has not brought together."""
 
 
 class MissingMethodError(ChainruleError, NotImplementedError):

@@ -15,6 +15,7 @@ HAN = re.compile("[一-鿿]")
 #: What stands in Chinese sentences as it is: products, formats, functions, classes, sets.
 NAMES = {
     *("chainrule", "Python", "NumPy", "TensorFlow", "Playground", "Chromium", "matplotlib"),
+    *("mpi", "mpiexec", "Linux", "macOS"),
     *("Excel", "Parquet", "SQLite", "onnxruntime"),
     *("Ctrl", "sigmoid", "exp", "sum", "softmax", "Sigmoid", "Affine", "Dropout", "adamw"),
     *("table", "small", "plain", "relu", "cosine"),  # presets and settings

@@ -390,7 +390,7 @@ def test_schedules_end_with_the_updates_though_some_rows_choose_the_epoch(
 ) -> None:
     plans: list[Plan] = []
 
-    def remembered(plan: Plan, progress: str | None, kept: KeptRun | None) -> Trained:
+    def remembered(plan: Plan, progress: str | None, kept: KeptRun | None) -> Trained | None:
         plans.append(plan)
         return run_plan(plan, progress, kept)
 

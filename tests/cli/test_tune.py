@@ -8,8 +8,10 @@ import shlex
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ sqlalchemy = pytest.importorskip("sqlalchemy")
 
 import chainrule.cli.tune_run as tune_run  # noqa: E402
 from chainrule.cli.tune_optuna import quiet_optuna  # noqa: E402
-from chainrule.cli.tune_study import _Sampler  # noqa: E402
+from chainrule.cli.tune_study import _Sampler, _storage  # noqa: E402
 from chainrule.cli.tune_trial import params_of, suggested, try_out  # noqa: E402
 from chainrule.training.ranges import RANGES, Range  # noqa: E402
 
@@ -434,3 +436,32 @@ def test_a_range_has_text_for_people() -> None:
         Range("x", 0.1, 0.2, "log", or_zero=True).told.said("en") == "0, or 0.1 to 0.2, logarithmic"
     )
     assert Range("x", choices=(1, 2)).told.said("zh") == "1 或 2"
+
+
+def test_no_two_processes_take_the_same_trial() -> None:
+    """Not even if both look, before either says that it has taken it."""
+    url, running = "sqlite:///t.sqlite", optuna.trial.TrialState.RUNNING
+    with quiet_optuna():
+        storages = [_storage(url) for _ in range(2)]
+        study = optuna.create_study(storage=storages[0])
+        study.enqueue_trial({"lr": 0.1})
+        (waiting,) = study.get_trials()
+    looked, taken = threading.Barrier(2), []
+
+    def take(storage: Any) -> None:
+        check = storage.check_trial_is_updatable
+
+        def look(*trial: Any) -> None:
+            with suppress(threading.BrokenBarrierError):  # the other one has to wait
+                looked.wait(0.5)
+            check(*trial)
+
+        storage.check_trial_is_updatable = look
+        taken.append(storage.set_trial_state_values(waiting._trial_id, running))
+
+    threads = [threading.Thread(target=take, args=(storage,)) for storage in storages]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == [False, True]

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from tests.differential.networks import Formula, Plan, PlannedNetwork, data, entered, flow, make
+from tests.distributed.threads import Threads, on_threads
 
 import chainrule as cr
 from chainrule.errors import NonFiniteError
@@ -33,6 +34,7 @@ __all__ = [
     "compiled",
     "compiled_predictions",
     "divided",
+    "on_ranks",
     "script",
 ]
 
@@ -175,6 +177,14 @@ class Case:
             g.fill(np.nan)
         return self._net
 
+    def another(self) -> PlannedNetwork:
+        """A network of its own, with the same first weights."""
+        net = make(self.plan)
+        arrays = [*(p.data for p in net.named_parameters().values()), *net.named_buffers().values()]
+        for array, first in zip(arrays, self._first, strict=True):
+            array[...] = first
+        return net
+
     def part(self, i: int) -> tuple[Array, Array, Array | None]:
         """Batch i, as a user hands it over."""
         rows = slice(i * BATCH, (i + 1) * BATCH)
@@ -259,17 +269,43 @@ def trainer(case: Case) -> list[str]:
     return _trained(case, "Trainer (numpy)", "numpy")[0]
 
 
-def divided(case: Case) -> list[str] | None:
-    """Trainer with every batch in eight parts, of which some have no rows; None where it refuses that."""
+def divided(case: Case, engine: str) -> list[str] | None:
+    """Trainer with every batch in eight parts, of which some have no rows; None where it refuses that.
+
+    Raises:
+        Unfit: the compiled engine declines.
+    """
     try:
-        return _trained(case, "Trainer (in parts)", "numpy", reproducible=True)[0]
+        wrong, why = _trained(case, f"Trainer ({engine}, in parts)", engine, reproducible=True)
     except cr.errors.SettingError:
         return None
+    if why is not None:
+        raise Unfit(why)
+    return wrong
 
 
-def _trained(case: Case, what: str, engine: str, **how: Any) -> tuple[list[str], str | None]:
+def on_ranks(case: Case, engine: str, ranks: int, *, reproducible: bool) -> list[str] | None:
+    """Trainer on ranks, which are threads; None where it refuses that."""
+
+    def rank(communicator: Threads) -> tuple[list[str], str | None]:
+        what = f"Trainer ({engine}, rank {communicator.rank} of {ranks})"
+        how: dict[str, Any] = {"communicator": communicator, "reproducible": reproducible}
+        return _trained(case, what, engine, case.another(), threads=1, **how)
+
+    try:
+        found = on_threads(ranks, rank)
+    except cr.errors.SettingError:
+        return None
+    if found[0][1] is not None and engine == "compiled":
+        raise Unfit(found[0][1])
+    return [line for lines, _why in found for line in lines]
+
+
+def _trained(
+    case: Case, what: str, engine: str, net: cr.Network | None = None, **how: Any
+) -> tuple[list[str], str | None]:
     x, t, w = case.given
-    net = case.fresh()
+    net = net or case.fresh()
     made = cr.Trainer(net, cr.SGD(lr=LR), engine=engine, **how)
     history = made.fit(x, t, EPOCHS, BATCH, sample_weight=w, shuffle=False, progress=None)
     return case.after(what, history.losses, net), made.engine_reason

@@ -20,6 +20,7 @@ from tests.differential.agreement import (
     compiled,
     compiled_predictions,
     divided,
+    on_ranks,
     script,
 )
 from tests.differential.networks import Part, PlannedNetwork, data, draw_plan, make
@@ -82,16 +83,51 @@ def test_the_numpy_engine_at_length(chunk: int) -> None:
     scan(1_000_000 + chunk * 10_000 + 5_000, 750, STEPS)
 
 
-def test_batches_in_parts() -> None:
-    made: Counter[bool] = Counter()
+class Counted:
+    """A road that some networks cannot take, and how many could."""
 
-    def in_parts(case: Case) -> list[str]:
-        wrong = divided(case)
-        made[wrong is not None] += 1
+    def __init__(self, road: Callable[[Case], list[str] | None]) -> None:
+        self.road, self.taken, self.refused = road, 0, 0
+
+    def __call__(self, case: Case) -> list[str]:
+        wrong = self.road(case)
+        self.taken += wrong is not None
+        self.refused += wrong is None
         return wrong or []
 
-    scan(60_000, 100, [in_parts], by_hand=False)
-    assert made[True] > made[False]
+
+def test_batches_in_parts() -> None:
+    road = Counted(lambda case: divided(case, "numpy"))
+    scan(60_000, 100, [road], by_hand=False)
+    assert road.taken > road.refused
+
+
+def test_batches_in_parts_in_kernels_as_python() -> None:
+    road = Counted(lambda case: divided(case, "compiled"))
+    with plainly():
+        scan(70_000, 60, [road], by_hand=False)
+    assert road.taken > road.refused
+
+
+def _ranks(case: Case) -> list[str] | None:
+    """Two ranks and three on both engines."""
+    wrong = on_ranks(case, "numpy", 3, reproducible=False)
+    if wrong is not None:
+        wrong += on_ranks(case, "compiled", 2, reproducible=False) or []
+    return wrong
+
+
+@pytest.mark.parametrize("chunk", chunks(1, of=4))
+def test_ranks(chunk: int) -> None:
+    road = Counted(_ranks)
+    scan(80_000 + chunk * 500, 5, [road], by_hand=False, moves=2)
+    assert road.taken
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("chunk", range(50))
+def test_ranks_at_length(chunk: int) -> None:
+    scan(6_000_000 + chunk * 1_000, 20, [Counted(_ranks)], by_hand=False, moves=3)
 
 
 def _script(folder: Path) -> Road:

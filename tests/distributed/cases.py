@@ -41,6 +41,19 @@ def plain(*middle: cr.Layer, loss: Any = None) -> cr.Network:
     )
 
 
+def wide() -> cr.Network:
+    """So wide that a product is worth tiles, even of one part of a batch."""
+    return cr.Sequential(
+        cr.Affine.sized(6, 1500, dtype=D),
+        cr.Tanh(),
+        cr.Affine.sized(1500, 520, dtype=D),
+        cr.Sigmoid(),
+        cr.Affine.sized(520, 3, dtype=D),
+        loss=cr.SoftmaxWithLoss(),
+        seed=1,
+    )
+
+
 def frozen() -> cr.Network:
     """With a layer that stays as it is."""
     net = plain()
@@ -130,6 +143,7 @@ CASES: dict[str, Case] = {
         lambda: cr.SGD(0.5),
         {},
     ),
+    "wide layers": (wide, lambda: cr.Momentum(0.01), {"max_grad": 0.1, "epochs": 2}),
     "a frozen layer": (frozen, lambda: cr.Momentum(0.5), {}),
     "Embedding": (embedded, lambda: cr.SGD(0.5), {"x": IDS}),
     "a layer over the rows": (Centred, lambda: cr.SGD(0.5), {}),
@@ -147,13 +161,35 @@ CASES: dict[str, Case] = {
 }
 
 
+#: Cases whose kernels ranks make in ways of their own.
+KERNELS = [
+    "optimizer AdamW",
+    "weights of 0",
+    "a batch of one row",
+    "l1, l2 and clip_norm",
+    "Dropout that falls",
+    "two BatchNorms and Dropout",
+    "wide layers",
+    "a frozen layer",
+    "Embedding",
+    "a layer over the rows",
+    "held-out rows and early stopping",
+    "a callback that stops after a step",
+]
+
+
 def train(
-    name: str, communicator: Communicator | None = None, **settings: Any
+    name: str, engine: str, communicator: Communicator | None = None, **settings: Any
 ) -> tuple[cr.Trainer, cr.History]:
-    """Make a case's training."""
+    """Make a case's training, on one of the engines."""
     network, optimizer, more = CASES[name]
     given: dict[str, Any] = {"x": X, "t": T, "epochs": 3, "batch_size": 15, **more}
     trainer = cr.Trainer(
-        network(), optimizer(), seed=3, engine="numpy", communicator=communicator, **settings
+        network(), optimizer(), seed=3, engine=engine, communicator=communicator, **settings
     )
     return trainer, trainer.fit(progress=None, **given)
+
+
+def names(engine: str) -> list[str]:
+    """The cases of an engine: on the compiled one those that make other kernels, which take time."""
+    return list(CASES) if engine == "numpy" else KERNELS

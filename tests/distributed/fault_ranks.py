@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 import time
 from typing import Any
 
@@ -12,6 +13,18 @@ import numpy as np
 from tests.distributed.cases import T, X, plain
 
 import chainrule as cr
+
+#: Seconds after which ranks count as hung here.
+TIMEOUT = 2.0
+
+
+class Slow(cr.training.Callback):
+    """A rank that says who it is, and takes its time."""
+
+    def on_step(self, trainer: Any) -> None:
+        if trainer.history.steps == 1:
+            sys.stderr.write(f"pid {os.getpid()}\n")
+        time.sleep(0.3)
 
 
 class Fault(cr.training.Callback):
@@ -27,9 +40,16 @@ class Fault(cr.training.Callback):
             raise ValueError("a bad idea")
         if self.what == "exit":
             sys.exit(0)
+        while self.what == "loop":
+            pass
+        if self.what == "a long evaluation":
+            until = time.monotonic() + 1.5 * TIMEOUT
+            while time.monotonic() < until:
+                trainer.evaluate(np.tile(X, (2000, 1)), np.tile(T, 2000))
         if self.what == "other parameters":
             trainer.model.params[0][...] *= 1.5
         signals = {"kill": "SIGKILL", "interrupt": "SIGINT", "terminate": "SIGTERM"}
+        signals["stop"] = "SIGSTOP"
         if self.what in signals:
             os.kill(os.getpid(), getattr(signal, signals[self.what]))
 
@@ -45,8 +65,15 @@ class Between(cr.training.Callback):
             os.kill(os.getpid(), signal.SIGINT)
 
 
-def main(what: str, folder: str | None = None) -> None:
-    communicator = cr.MPICommunicator()
+def interrupt_when_trained(trainer: cr.Trainer) -> None:
+    """Ctrl-C on this rank, while steps are made."""
+    while trainer.history.steps < 300:
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def main(what: str, engine: str, folder: str | None = None) -> None:
+    communicator = cr.MPICommunicator(timeout=TIMEOUT)
     rank = communicator.rank
     network, batch_size, rows = plain(), 16, len(X)
     if rank == 1 and what == "early":
@@ -58,15 +85,24 @@ def main(what: str, folder: str | None = None) -> None:
     if rank == 1 and what == "a row less":
         rows -= 1
     lr = 1e308 if what == "not finite" else 0.1
-    trainer = cr.Trainer(network, cr.SGD(lr), communicator=communicator)
-    fault = Between(rank) if what == "between epochs" else Fault(what, rank)
+    trainer = cr.Trainer(network, cr.SGD(lr), communicator=communicator, engine=engine)
+    callbacks: list[cr.training.Callback] = [Fault(what, rank)]
+    if what == "between epochs":
+        callbacks = [Between(rank)]
+    elif what == "slow":
+        callbacks = [Slow()]
+    endless = what == "at any time"
+    if endless:  # no callback: many steps are made in one call
+        callbacks = []
+        if rank == 1:
+            threading.Thread(target=interrupt_when_trained, args=(trainer,)).start()
     history = trainer.fit(
         X[:rows],
         T[:rows],
-        5,
+        10**6 if endless else 5,
         batch_size,
         progress="lines",
-        callbacks=[fault],
+        callbacks=callbacks,
         checkpoint=folder,
     )
     if what == "a long end" and rank != 1:

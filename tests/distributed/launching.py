@@ -29,6 +29,7 @@ def command(ranks: int, script: str, *arguments: object) -> list[str]:
 def environment() -> dict[str, str]:
     """That of the ranks: root may start them, and BLAS has one thread."""
     more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
+    more["OMPI_MCA_mpi_yield_when_idle"] = "1"  # ranks share cores
     return {**os.environ, **more, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 

@@ -25,12 +25,11 @@ class Interrupt(cr.training.Callback):
             trainer.interrupt()
 
 
-def main(folder: str, stop: int, *, reproducible: bool) -> None:
+def main(folder: str, stop: int, engine: str, *, reproducible: bool) -> None:
     communicator = cr.MPICommunicator()
     net = plain(cr.BatchNorm.sized(8, dtype=D), cr.Dropout(0.3))
-    trainer = cr.Trainer(
-        net, cr.Adam(0.01), seed=2, communicator=communicator, reproducible=reproducible
-    )
+    how: dict[str, Any] = {"communicator": communicator, "reproducible": reproducible}
+    trainer = cr.Trainer(net, cr.Adam(0.01), seed=2, engine=engine, **how)
     trainer.resume(folder, missing_ok=True)
     callbacks = [Interrupt(stop, here=communicator.rank == communicator.size - 1)]
     history = trainer.fit(X, T, 4, 13, progress=None, checkpoint=folder, callbacks=callbacks)
@@ -38,8 +37,9 @@ def main(folder: str, stop: int, *, reproducible: bool) -> None:
         bits = b"".join(p.data.tobytes() for p in net.named_parameters().values())
         bits += b"".join(b.tobytes() for b in net.named_buffers().values())
         bits += history.losses.tobytes()
+        assert trainer.engine_used == engine
         print(history.steps, hashlib.sha256(bits).hexdigest(), float(history.losses[-1]))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), reproducible=sys.argv[3] == "True")
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3], reproducible=sys.argv[4] == "True")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
 from typing import Any
 
 import numpy as np
-from tests.distributed.cases import CASES, D, T, X, plain, train
+from tests.distributed.cases import D, T, X, names, plain, train
 
 import chainrule as cr
 from chainrule.distributed.communicator import part_of
@@ -14,16 +16,19 @@ from chainrule.distributed.step import ShardedStep
 from chainrule.networks.steps import make_step
 
 
-def main() -> None:
+def main(engine: str) -> None:
     communicator = cr.MPICommunicator()
     found: dict[str, Any] = {}
-    for name in CASES:
-        shared = train(name, communicator)
-        reproduced, _ = train(name, communicator, reproducible=True)
+    for name in names(engine):
+        shared = train(name, engine, communicator)
+        reproduced, _ = train(name, engine, communicator, reproducible=True)
         if communicator.rank == 0:
             parameters = reproduced.model.named_parameters().values()
-            bits = "".join(p.data.tobytes().hex() for p in parameters)
-            found[name] = {**compared(train(name), shared), "parameters": bits}
+            arrays = [*(p.data for p in parameters), reproduced.history.losses]
+            bits = hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
+            used = {shared[0].engine_used, reproduced.engine_used}
+            found[name] = {**compared(train(name, engine), shared), "parameters": bits}
+            found[name]["engines"] = sorted(map(str, used))
     own = step_of_own_rows(communicator)
     if communicator.rank == 0:
         found["own rows"] = own
@@ -70,4 +75,4 @@ def arrays(trainer: cr.Trainer, history: cr.History) -> list[Any]:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1])

@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-import threading
 import types
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.distributed.launching import environment
+from tests.distributed.threads import on_threads
 
 import chainrule as cr
+from chainrule.distributed.alone import STARTED, refuse_alone
 from chainrule.distributed.communicator import part_of, told_by_all
-
-
-class Threads:
-    """Ranks that are threads of this process."""
-
-    def __init__(self, rank: int, size: int, table: list[Any], barrier: threading.Barrier) -> None:
-        self.rank, self.size = rank, size
-        self._table, self._barrier = table, barrier
-
-    def all_reduce(self, array: Any) -> None:
-        self._table[self.rank] = array.copy()
-        self._barrier.wait()
-        array[...] = sum(self._table[1:], self._table[0])
-        self._barrier.wait()
-
-    def broadcast(self, array: Any) -> None:
-        if self.rank == 0:
-            self._table[0] = array.copy()
-        self._barrier.wait()
-        array[...] = self._table[0]
-        self._barrier.wait()
-
-    def barrier(self) -> None:
-        self._barrier.wait()
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 8, 16])
@@ -51,19 +31,8 @@ def test_parts_make_up_the_batch(n: int, size: int) -> None:
     "texts", [["", "", ""], ["ein Wort", "", "一二三四五"], ["a" * 1000, "b", "c"]]
 )
 def test_every_rank_hears_what_all_tell(texts: list[str]) -> None:
-    table: list[Any] = [None] * 3
-    barrier = threading.Barrier(3, timeout=10)
-    heard: dict[int, list[str]] = {}
-
-    def rank(i: int) -> None:
-        heard[i] = told_by_all(Threads(i, 3, table, barrier), texts[i])
-
-    threads = [threading.Thread(target=rank, args=(i,)) for i in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert heard == {i: texts for i in range(3)}
+    heard = on_threads(3, lambda ranks: told_by_all(ranks, texts[ranks.rank]))
+    assert heard == [texts] * 3
 
 
 def test_alone() -> None:
@@ -91,6 +60,58 @@ def test_without_an_mpi_library(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "mpi4py.MPI", raising=False)
     with pytest.raises(cr.errors.ExtraMissingError, match=r"library \(cannot load MPI library\): "):
         cr.MPICommunicator()
+
+
+class Alone:
+    """An MPI library that knows of one process."""
+
+    def Get_library_version(self) -> str:
+        return "Open MPI v5.0.11, package: …"
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({}, None),
+        ({"SLURM_STEP_NUM_TASKS": "1"}, None),
+        ({"SLURM_NTASKS": "4"}, None),  # a batch script, which is alone
+        ({"SLURM_STEP_NUM_TASKS": "2", "OMPI_COMM_WORLD_SIZE": "1"}, None),  # mpiexec in a step
+        (
+            {"SLURM_STEP_NUM_TASKS": "2"},
+            "2 processes were started together (SLURM_STEP_NUM_TASKS=2)",
+        ),
+        (
+            {"SLURM_STEP_NUM_TASKS": "2", "PMI_SIZE": "2"},
+            "(PMI_SIZE=2), and Open MPI v5.0.11, which",
+        ),
+        ({"OMPI_COMM_WORLD_SIZE": "3"}, "they would be 3 trainings in place of one"),
+    ],
+)
+def test_processes_that_do_not_know_of_each_other(
+    told: dict[str, str], said: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in STARTED:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    if said is None:
+        refuse_alone(Alone())
+        return
+    with pytest.raises(cr.errors.RanksApartError) as raised:
+        refuse_alone(Alone())
+    assert said in str(raised.value)
+
+
+@pytest.mark.skipif(find_spec("mpi4py") is None, reason="mpi4py is not there (extra mpi)")
+def test_a_process_that_was_started_with_others_is_refused() -> None:
+    """In a process of its own: MPI begins but once in each."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import chainrule as cr; cr.MPICommunicator()"],
+        env={**environment(), "SLURM_STEP_NUM_TASKS": "2"},
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "RanksApartError: 2 processes were started together" in done.stderr
 
 
 def test_a_model_written_by_hand_is_refused() -> None:

@@ -519,7 +519,7 @@ from tests.training.test_compiled_training import StopAt
 def interrupted(net, optimizer, x, t, batch, delay):
     trainer = cr.Trainer(net, optimizer, seed=5, engine="compiled", threads=2)
     timer = threading.Timer(delay, lambda: os.kill(os.getpid(), signal.SIGINT))
-    Interrupt.__enter__ = lambda self: (enter(self), timer.start())
+    Interrupt.__enter__ = lambda self: (enter(self), timer.start())[0]
     trainer.fit(x, t, 10**6, batch, progress=None)
     timer.join()
     assert trainer.history.stopped == "interrupted by Ctrl-C"

@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Any
 
 from chainrule.training import Callback, Trainer
+from chainrule.training.ranks import Ranks
 
 __all__ = ["CtrlC"]
 
@@ -47,6 +48,10 @@ class CtrlC(Callback):
         finally:
             signal.signal(signal.SIGINT, self._asked)
             self.started = True
+
+    def pressed_anywhere(self) -> bool:
+        """Whether it was pressed, on any rank of the training: all of them ask, at the same place."""
+        return self.pressed if self.trainer is None else Ranks(self.trainer).any(self.pressed)
 
     def on_start(self, trainer: Trainer) -> None:
         """From now on there is something to keep."""

@@ -10,6 +10,7 @@ from typing import Any
 from chainrule.atomic_write import write_whole
 from chainrule.cli.data_options import DataOptions
 from chainrule.cli.data_source import STDIN, checksum
+from chainrule.cli.rank import first
 from chainrule.cli.train_options import TrainOptions
 from chainrule.errors import DataError, FormatError, SettingError
 from chainrule.lang.messages import _
@@ -54,7 +55,7 @@ class KeptRun:
             )
         if every is not None:
             Interval.of(every, "--every")
-        if os.path.lexists(os.path.join(folder, COMMAND)):
+        if first() and os.path.lexists(os.path.join(folder, COMMAND)):
             raise SettingError(
                 _(
                     "--checkpoint {folder}: a training is kept there already. `chainrule resume {folder}`"
@@ -107,7 +108,7 @@ class KeptRun:
 
     def begin(self, out: str) -> None:
         """Make the folder, and keep the command in it, whose model will be in `out`; once."""
-        if self.resumes:
+        if self.resumes or not first():
             return
         with CheckpointFolder(self.folder).opened():
             options = asdict(self._in_any_folder(out))
@@ -131,8 +132,10 @@ class KeptRun:
         report = None if options.report is None else os.path.abspath(options.report)
         return replace(options, data=data, out=os.path.abspath(out), report=report)
 
-    def with_changes(self, data: str | None, out: str | None, force: bool) -> KeptRun:
-        """With the data elsewhere, or another name for the model.
+    def with_changes(
+        self, data: str | None, out: str | None, force: bool, **processes: float | None
+    ) -> KeptRun:
+        """With the data elsewhere, another name for the model, or other options of its processes.
 
         Raises:
             DataError: the data are not there, or are no longer those of the training.
@@ -151,7 +154,8 @@ class KeptRun:
                 else _("{file} is not there. Name where it is now (--data).", file=where)
             )
         force, out = options.force or force, out or options.out
-        return replace(self, options=replace(options, data=where, out=out, force=force))
+        own: dict[str, Any] = {k: v for k, v in processes.items() if v is not None}
+        return replace(self, options=replace(options, data=where, out=out, force=force, **own))
 
     def training(self, name: str) -> str:
         """The folder of a training."""

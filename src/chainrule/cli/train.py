@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -25,7 +26,10 @@ from chainrule.cli.terminal import (
     width,
 )
 from chainrule.cli.training_options import (
+    max_restarts_option,
     quiet_option,
+    rank_timeout_option,
+    ranks_option,
     report_option,
     seed_option,
     setting_options,
@@ -43,7 +47,7 @@ if TYPE_CHECKING:
     from chainrule.cli.train_plan import Plan
     from chainrule.cli.train_run import Trained
 
-__all__ = ["data_lines", "show_name", "show_result", "train", "train_and_show"]
+__all__ = ["data_lines", "show_name", "show_result", "start", "train", "train_and_show"]
 
 INTERRUPTED = 130
 
@@ -68,6 +72,7 @@ INTERRUPTED = 130
         "chainrule train houses.csv --target price --hidden 64,32 --epochs 200",
         "chainrule train digits --report digits.html",
         "chainrule train houses.csv --target price --preset table --checkpoint houses-run",
+        "chainrule train houses.csv --target price --ranks 4 --checkpoint houses-run --max-restarts 3",
         "chainrule train --playground '#dataset=xor&networkShape=4,2&seed=0.40401' --epochs 100",
     ),
 )
@@ -121,6 +126,14 @@ INTERRUPTED = 130
         'How often that is done: "100 steps", "1 epoch", "5 min"; by default every 30 s at the most.'
     ),
 )
+@ranks_option
+@option(
+    "--reproducible",
+    is_flag=True,
+    help=_("The same bits on 1, 2, 4 and 8 ranks, at some cost of time."),
+)
+@max_restarts_option
+@rank_timeout_option
 @option(
     "--playground",
     is_eager=True,  # --epochs asks for it
@@ -142,6 +155,7 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         train_link(playground, options["epochs"], as_json=as_json, quiet=quiet)
         return
     from chainrule.cli.kept_run import KeptRun
+    from chainrule.cli.launch import is_here
     from chainrule.cli.train_options import TrainOptions
 
     if options["data"] is None:
@@ -152,9 +166,28 @@ def train(playground: str | None, as_json: bool, quiet: bool, **options: Any) ->
         raise click.UsageError(
             _("--every says how often --checkpoint keeps the training; give that, too."), ctx
         )
+    if options["max_restarts"] and folder is None:
+        raise click.UsageError(
+            _("--max-restarts goes on from what --checkpoint has kept; give that, too."), ctx
+        )
+    for name in ("ranks", "max_restarts", "rank_timeout"):  # those of `resume` have no defaults
+        if options[name] is None:
+            del options[name]
     chosen = TrainOptions(**options, command=command_line(ctx))
+    here = is_here(chosen)
     kept = None if folder is None else KeptRun.begun(folder, every, chosen)
-    train_and_show(chosen, kept, as_json=as_json, quiet=quiet)
+    if here:
+        train_and_show(chosen, kept, as_json=as_json, quiet=quiet)
+    else:
+        start(chosen, folder, as_json=as_json, quiet=quiet)
+
+
+def start(options: TrainOptions, folder: str | None, *, as_json: bool, quiet: bool) -> None:
+    """Have other processes do what this command was to do, and end as they end."""
+    from chainrule.cli.launch import end_with, launch
+
+    words = shlex.split(" ".join(command_line(click.get_current_context())))[1:]
+    end_with(launch(words, options, folder, quiet=quiet, as_json=as_json), folder)
 
 
 def train_and_show(
@@ -173,6 +206,8 @@ def train_and_show(
     except KeyboardInterrupt:
         _tell_of_going_on(kept)
         raise
+    if trained is None:
+        return  # another rank keeps it, and tells of it
     if as_json:
         json_out(trained.as_json())
     elif loud:
@@ -194,7 +229,7 @@ def train_and_show(
 def _tell_of_going_on(kept: KeptRun | None) -> None:
     """After a stop: how to go on with what is kept."""
     if kept is not None:
-        remark(_("{command} goes on with it.", command=typed("chainrule resume", kept.folder)))
+        remark(_("{command} goes on with it.", command=typed("chainrule", "resume", kept.folder)))
 
 
 def show_plan(plan: Plan) -> None:

@@ -54,6 +54,10 @@ class TrainOptions:
     report: str | None
     #: The command as it was typed, for the report.
     command: list[str]
+    ranks: int = 1
+    reproducible: bool = False
+    max_restarts: int = 0
+    rank_timeout: float = 300.0
 
     def plain_options(self) -> list[str]:
         """The options that were given and that only the plain preset has."""

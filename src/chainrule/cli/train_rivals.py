@@ -47,7 +47,7 @@ def train_better(
     trial = type(plain.way)(plain.options, plain.preparation, own[0])
     trial.kept, trial.kept_as = plain.way.kept, "plain-trial"
     outcome = turn(trial, lambda: trial.train(own, None, None, ctrl_c))
-    if ctrl_c.pressed:
+    if ctrl_c.pressed_anywhere():
         return replace(plain, way=trial), outcome
     plain_losses = _losses(trial, others, plain)
     if progress:
@@ -71,7 +71,7 @@ def train_better(
     }
     if better:
         return table, replace(tried, lines=(*lines, *tried.lines), facts={**tried.facts, **facts})
-    if not ctrl_c.pressed:
+    if not ctrl_c.pressed_anywhere():
         if progress:
             paragraph(_("table: {score}; now plain, on all rows", **_told(table_losses, plain)))
         trial = plain.way

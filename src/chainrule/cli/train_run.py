@@ -18,6 +18,7 @@ from chainrule.cli.kept_run import KeptRun
 from chainrule.cli.language import current
 from chainrule.cli.model_and_data import Facts
 from chainrule.cli.places import free_name
+from chainrule.cli.rank import first
 from chainrule.cli.train_plain import recipe_options
 from chainrule.cli.train_plan import Plan
 from chainrule.cli.train_rivals import train_better
@@ -62,8 +63,8 @@ class Trained:
         }
 
 
-def run_plan(plan: Plan, progress: str | None, kept: KeptRun | None = None) -> Trained:
-    """Train, score the held-out rows, keep the model and write the report.
+def run_plan(plan: Plan, progress: str | None, kept: KeptRun | None = None) -> Trained | None:
+    """Train, score the held-out rows, keep the model and write the report; of ranks the first one does.
 
     With `kept` the trainings are kept in a folder as they go, or go on from there.
     """
@@ -80,7 +81,7 @@ def run_plan(plan: Plan, progress: str | None, kept: KeptRun | None = None) -> T
             outcome = _bounded(plan.way, lambda: plan.way.train(rows, held, progress, ctrl_c))
         if outcome.history.interrupted and plan.trials is not None:
             raise KeyboardInterrupt  # a part of a training is not what the trials found
-        return keep(plan, outcome, time.perf_counter() - started)
+        return keep(plan, outcome, time.perf_counter() - started) if first() else None
 
 
 def keep(plan: Plan, outcome: Outcome, seconds: float) -> Trained:

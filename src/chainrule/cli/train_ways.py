@@ -14,6 +14,7 @@ import numpy.typing as npt
 from chainrule.cli.interrupt import CtrlC
 from chainrule.cli.kept_run import KeptRun
 from chainrule.cli.model_and_data import Facts
+from chainrule.cli.rank import communicator
 from chainrule.cli.train_drawn import Chosen, choose_networks, draw, left_out
 from chainrule.cli.train_options import TrainOptions
 from chainrule.datasets import Preprocessor
@@ -91,6 +92,8 @@ class Way(ABC):
             seed=self.seeds[0][1],
             engine=options.engine,
             threads=options.threads,
+            communicator=communicator(),
+            reproducible=options.reproducible,
         )
 
     @property
@@ -178,7 +181,7 @@ class Way(ABC):
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
         many = self.steps_of_epoch * epochs * len(self.networks)
         self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
-        if self.kept is not None:
+        if self.kept is not None or self.trainer.divides:
             histories = self._in_turn(rows, epochs, stopping, ctrl_c, shared)
         else:
             with ctrl_c.left_to_others():
@@ -231,17 +234,25 @@ class Way(ABC):
         ctrl_c: CtrlC,
         shared: Mapping[str, Any],
     ) -> list[History]:
-        """Train several networks one after another, each kept by itself; the bits are as of all at once."""
+        """Train several networks one after another; the bits are as of all at once."""
         histories = []
         engine = self.trainer.engine_used or "auto"
         for i, optimizer in enumerate(self._optimizers()):
             seed = self.seeds[i][1]
-            trainer = Trainer(self.networks[i], optimizer, seed=seed, engine=engine, threads=1)
+            trainer = Trainer(
+                self.networks[i],
+                optimizer,
+                seed=seed,
+                engine=engine,
+                threads=1,
+                communicator=self.trainer.communicator,
+                reproducible=self.trainer.reproducible,
+            )
             ctrl_c.trainer = trainer
             own = {**shared, "early_stopping": copy.copy(stopping)}
             name = f"{self.kept_as}-{i + 1}"
             histories.append(self._one(trainer, name, rows, epochs, ctrl_c, own))
-            if ctrl_c.pressed:  # some networks have not begun
+            if ctrl_c.pressed_anywhere():  # some networks have not begun
                 raise KeyboardInterrupt
         return histories
 

@@ -15,7 +15,10 @@ from chainrule.lang.messages import Text, _
 
 __all__ = [
     "PRESETS",
+    "max_restarts_option",
     "quiet_option",
+    "rank_timeout_option",
+    "ranks_option",
     "report_option",
     "seed_option",
     "setting_options",
@@ -226,6 +229,34 @@ report_option = option(
     type=Place(),
     metavar="FILE",
     help=_("Tell of it all on one HTML page, with pictures."),
+)
+
+ranks_option = option(
+    "--ranks",
+    type=Number(whole=True, least=1, most=10**5, example="4"),
+    metavar="N",
+    help=_(
+        "Train on N processes, which divide every batch; mpiexec starts them. It needs the extra mpi."
+    ),
+)
+
+max_restarts_option = option(
+    "--max-restarts",
+    type=Number(whole=True, least=0, most=10**6, example="3"),
+    metavar="N",
+    help=_(
+        "If a process is killed, crashes or hangs, go on from the latest checkpoint, at most N times."
+    ),
+)
+
+rank_timeout_option = option(
+    "--rank-timeout",
+    type=Number(above=0, most=10**6, example="300"),
+    metavar="SECONDS",
+    help=_(
+        "How long the others wait for a rank without a sign of life, until it counts as hung; by default"
+        " 300."
+    ),
 )
 
 quiet_option = option("--quiet", is_flag=True, help=_("Say nothing but errors."))

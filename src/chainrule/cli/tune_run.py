@@ -180,7 +180,9 @@ class Search:
             assert tried.way is not None
             return keep(self._with(options, tried.way, facts), tried.outcome, tried.seconds)
         way = type(self.plan.way)(options, self.plan.preparation, self.plan.training_rows[0])
-        return run_plan(self._with(options, way, facts), progress)
+        trained = run_plan(self._with(options, way, facts), progress)
+        assert trained is not None  # this is no rank
+        return trained
 
     def as_json(self, trained: Trained) -> Facts:
         """Everything, for another program."""

@@ -208,7 +208,7 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
     wait = {"connect_args": {"timeout": LOCKED}} if url.startswith("sqlite") else None
     for left in (2, 1, 0):
         try:
-            return optuna.storages.RDBStorage(
+            made = optuna.storages.RDBStorage(
                 url,
                 engine_kwargs=wait,
                 heartbeat_interval=HEARTBEAT,
@@ -228,4 +228,12 @@ def _storage(url: str) -> optuna.storages.RDBStorage:
                     why=" ".join(str(why).split()).rstrip("."),
                 )
             ) from None
+        if made.engine.dialect.name == "sqlite":
+            sqlalchemy.event.listen(made.engine, "begin", _reserve)
+        return made
     raise AssertionError
+
+
+def _reserve(connection: sqlalchemy.Connection) -> None:
+    """Let nobody else write from the first look on: two processes would take the same waiting trial."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -33,6 +33,9 @@ class Communicator(Protocol):
     def broadcast(self, array: Array) -> None:
         """Put the array of rank 0 into those of all others."""
 
+    def exchange(self, array: Array, other: int) -> Array:
+        """Send an array to another rank, which calls this with the number of this one; gives its."""
+
     def barrier(self) -> None:
         """Wait until all ranks are here."""
 
@@ -52,6 +55,10 @@ class SerialCommunicator:
 
     def broadcast(self, array: Array) -> None:
         """Nothing changes."""
+
+    def exchange(self, array: Array, other: int) -> Array:
+        """There is no other."""
+        raise IndexError(other)
 
     def barrier(self) -> None:
         """There is nobody to wait for."""

@@ -12,7 +12,29 @@ from chainrule.engine.primitives import Array
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.nodes.base import Value
 
-__all__ = ["RecordableLayer", "RecordableNetwork", "Segment", "UpdateRule"]
+__all__ = ["Division", "RecordableLayer", "RecordableNetwork", "Segment", "UpdateRule"]
+
+
+class Division(Protocol):
+    """How ranks share every batch: each has its rows, and sums over rows are added up over all."""
+
+    @property
+    def rank(self) -> int:
+        """The number of this process."""
+
+    @property
+    def size(self) -> int:
+        """How many processes there are."""
+
+    @property
+    def parts(self) -> int | None:
+        """The parts that this one computes apart; None for as many as it has threads."""
+
+    def add_up(self, array: Array) -> None:
+        """Put the sum over all ranks into an array: the same bits everywhere."""
+
+    def add_up_gradients(self, loss: float) -> tuple[float, bool]:
+        """Add up the network's gradients; gives the loss of all, and whether one wants to stop."""
 
 
 class RecordableLayer(Protocol):

@@ -53,6 +53,8 @@ class Step(Protocol):
     t: Array
     #: The text of the latest program; None for a hand-written model.
     source: str | None
+    #: Whether one of the ranks that share it wanted to stop, at the latest step.
+    stops: bool
 
     def run(self, rows: Array) -> float:
         """The loss of these rows; the gradients are then in the arrays of `segments()`."""
@@ -74,6 +76,8 @@ def segments_of(network: Network) -> Segments:
 
 class RecordedStep:
     """A network's step, recorded once for each batch size; its program runs in planned buffers."""
+
+    stops = False
 
     def __init__(self, network: Network, x: Array, t: Array, w: Array | None) -> None:
         self.network = network
@@ -112,6 +116,8 @@ class RecordedStep:
 
 class HandWrittenStep:
     """The step of a hand-written model: its own forward and backward."""
+
+    stops = False
 
     def __init__(self, model: TrainableModel, x: Array, t: Array) -> None:
         self.model, self.x, self.t = model, x, t

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from chainrule.distributed.step import PARTS
+from chainrule.distributed.messages import PARTS
 from chainrule.engine.choice import engine_name
 from chainrule.engine.compiled.threads import thread_count
 from chainrule.errors import DataError, SettingError, refuse_class, shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from chainrule.distributed.step import PARTS
+from chainrule.distributed.messages import PARTS
 from chainrule.planning.links import Machines
 from chainrule.planning.measured import StepTimes
 from chainrule.planning.results import PlannedStep, RankPlan

@@ -41,8 +41,6 @@ def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -
     why = _by_hand(trainer)
     if why is not None:
         return Choice("numpy", why, by_hand=True)
-    if trainer.divides:
-        return Choice("numpy", _("its batches are divided into the parts of ranks"))
     missing = missing_packages()
     if missing and trainer.engine == "compiled":
         raise extra_missing(missing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import numpy.typing as npt
 
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.values import NotCompilable
+from chainrule.engine.protocols import Division
 from chainrule.graph.reads import outdated
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Constant
@@ -85,7 +87,8 @@ class CompiledLoop(Loop):
         kinds = [part for name, a in data for part in (name, a.shape[1:], a.dtype)]
         # The kernel of an earlier fit takes any data of its kind, and any state of the optimizer.
         owners = _Identity(trainer.model), _Identity(self.optimizer)
-        options = self.batch_size, self.settings.max_grad, trainer.threads
+        ranks = _Identity(trainer.communicator), trainer.reproducible
+        options = self.batch_size, self.settings.max_grad, trainer.threads, *ranks
         key = (*signature[:-1], *owners, *kinds, *options)
         earlier = trainer._kernel
         try:
@@ -98,10 +101,11 @@ class CompiledLoop(Loop):
                     self.optimizer,
                     data,
                     self.batch_size,
-                    threads=trainer.threads,
+                    threads=self._threads(),
                     max_grad=self.settings.max_grad,
                     say=self.progress.say,
                     seconds=self._seconds,
+                    division=self._division(),
                 )
                 trainer._kernel = key, kernel
             self.kernel = kernel
@@ -111,6 +115,25 @@ class CompiledLoop(Loop):
             self.kernel = None
             trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
         self._signature = self._current_signature()
+
+    def _division(self) -> Division | None:
+        """How ranks share a batch, if they do."""
+        trainer = self.trainer
+        if not trainer.divides:
+            return None
+        from chainrule.distributed.messages import Messages
+
+        return Messages(
+            trainer.model,
+            trainer.communicator,
+            lambda: bool(trainer.stop_reason),
+            reproducible=trainer.reproducible,
+        )
+
+    def _threads(self) -> int | None:
+        """The threads asked for; of ranks each has one, since they share the cores."""
+        alone = self.ranks.several and not os.environ.get("CHAINRULE_NUM_THREADS")
+        return self.trainer.threads or (1 if alone else None)
 
     def _seconds(self) -> float:
         """About how long compiling takes, in seconds."""
@@ -143,7 +166,7 @@ class CompiledLoop(Loop):
         return super().source() if self.kernel is None else self.kernel.text.source
 
     def _run(self, left: int) -> None:
-        while left and not self.trainer.stop_reason:
+        while left and not self._stops():
             self._refresh()
             number, count = self.trainer.current_epoch + 1, 1
             if self.kernel is None:
@@ -151,12 +174,16 @@ class CompiledLoop(Loop):
             else:
                 if not (self.observes_epochs or self.observes_steps or self._keeps_counts()):
                     count = int(min(left, max(1, CALL_SECONDS / (self.kernel.pace * self.steps))))
+                    count = self.ranks.of_first(count)
                 self._run_epochs(number, count)
             left -= count
+            self.ranks.compare_parameters(self.trainer.current_epoch)
 
     def _keeps_counts(self) -> bool:
         """Whether the next call is of one epoch: checkpoints count steps or epochs, or one is begun."""
         checkpoints = self.settings.checkpoints
+        if self.ranks.several and self.settings.keeps:  # which may end at any step
+            return True
         return self.place is not None or (
             checkpoints is not None and checkpoints.every.seconds is None
         )
@@ -186,6 +213,7 @@ class CompiledLoop(Loop):
                 most = max(1, min(len(losses) - done, int(CALL_SECONDS / self.kernel.pace)))
                 if checkpoints is not None:
                     most = min(most, checkpoints.steps_left(self))
+                most = self.ranks.of_first(most)
             bounds = starts[done : done + most + 1]
             new, failed = self._run_steps(
                 order.reshape(-1), bounds, number + done // steps, done % steps
@@ -196,7 +224,7 @@ class CompiledLoop(Loop):
                 self.progress.step(number + (done - 1) // steps, float(new[-1]), len(new))
             if self.observes_steps and not failed:
                 self._notify("on_step")
-            stops = bool(trainer.stop_reason) and not whole  # once: a signal may come at any time
+            stops = not whole and self._stops(in_epoch=True)  # once: a signal may come at any time
             if checkpoints is not None and count == 1 and not failed:
                 place.steps, place.seconds = done, time.perf_counter() - start_time
                 self._keep(checkpoints, stops)
@@ -258,19 +286,20 @@ class CompiledLoop(Loop):
         try:
             losses = kernel.run(rows, bounds, rates)
         except BaseException:
-            self._roll_back()
+            if not self.ranks.several:  # the others go no step back with this one
+                self._roll_back()
             raise
-        steps = len(bounds) - 1
+        made = max(len(losses), 1)
         # The first call may be slow. Limiting the drop to 1/8 lets the calls grow step by step.
-        kernel.pace = max((time.perf_counter() - start_time) / steps, kernel.pace / 8)
-        failed = len(losses) < steps
+        kernel.pace = max((time.perf_counter() - start_time) / made, kernel.pace / 8)
+        failed = kernel.failed
         if failed:
             self._roll_back()
             good = bounds[: len(losses) + 1]
             if len(losses):
-                kernel.run(rows, good, rates)
+                kernel.run(rows, good, rates, again=True)
         else:
-            self._log.append((rows, bounds, rates))
+            self._log.append((rows, bounds[: len(losses) + 1], rates))
         history.add_steps(losses)
         if self.settings.max_grad:  # leave the gradients clipped, as the NumPy engine does
             clip_grads(self.stepper.program.segments()[1], self.settings.max_grad)
@@ -279,10 +308,8 @@ class CompiledLoop(Loop):
     def _take_snapshot(self) -> None:
         """Take a snapshot, unless the share of the time spent on snapshots would be too large."""
         now = time.perf_counter()
-        if (
-            self._snapshot is None
-            or now - self._snapshot_time > self._snapshot_cost / SNAPSHOT_SHARE
-        ):
+        due = now - self._snapshot_time > self._snapshot_cost / SNAPSHOT_SHARE
+        if self._snapshot is None or self.ranks.of_first(int(due)):
             self._snapshot = self.trainer.snapshot(place=False)
             self._snapshot_time = time.perf_counter()
             self._snapshot_cost = self._snapshot_time - now
@@ -294,7 +321,12 @@ class CompiledLoop(Loop):
         assert self._snapshot is not None
         self.trainer.restore(self._snapshot)
         for entry in self._log:
-            self.kernel.run(*entry)
+            self.kernel.run(*entry, again=True)
+
+    def _told_to_stop(self) -> bool:
+        """Whether any rank wanted to stop, at the latest step."""
+        ranks = None if self.kernel is None else self.kernel.ranks
+        return super()._told_to_stop() if ranks is None else ranks.stops
 
     def _fail(self, rows: Array, epoch: int, i: int) -> None:
         """Raise the error for a batch: the NumPy engine finds what is not finite."""

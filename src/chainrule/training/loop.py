@@ -169,14 +169,18 @@ class Loop:
 
         After a step they know it by the message of its gradients, unless a callback came after that.
         """
-        trainer, sharded = self.trainer, self.stepper.sharded
-        if sharded is not None and in_epoch and not self.observes_steps:
-            stops = sharded.stops
+        trainer = self.trainer
+        if self.ranks.several and in_epoch and not self.observes_steps:
+            stops = self._told_to_stop()
         else:
             stops = self.ranks.any(bool(trainer.stop_reason))
         if stops and self.interrupt is not None:
             trainer.received = self.ranks.agree_to_stop(self.interrupt.received)
         return stops
+
+    def _told_to_stop(self) -> bool:
+        """Whether any rank wanted to stop, at the latest step."""
+        return self.stepper.program.stops
 
     def _epoch(self, number: int) -> None:
         history, checkpoints = self.trainer.history, self.settings.checkpoints

@@ -70,6 +70,14 @@ class Ranks:
         self.communicator.all_reduce(count)
         return bool(count[0])
 
+    def of_first(self, number: int) -> int:
+        """The number that rank 0 has."""
+        if not self.several:
+            return number
+        told = np.array([number])
+        self.communicator.broadcast(told)
+        return int(told[0])
+
     def agree_to_stop(self, received: signal.Signals | None) -> signal.Signals | None:
         """Give all ranks the reason to stop that one of them has; gives the signal that is to end them."""
         training = self.training
@@ -84,7 +92,8 @@ class Ranks:
         reasons = [each[0] for each in everyone]
         rank = next(i for i, why in enumerate(reasons) if why is not None)
         if any(why != reasons[rank] for why in reasons):  # not all had it by themselves
-            training.stop(_("{why} on rank {rank}", why=reasons[rank], rank=rank))
+            why = _("interrupted by Ctrl-C") if everyone[rank][1] else reasons[rank]
+            training.stop(_("{why} on rank {rank}", why=why, rank=rank))
         training.interrupted = any(each[1] for each in everyone)
         names = [each[2] for each in everyone if each[2] is not None]
         return signal.Signals[names[0]] if names else None

@@ -233,8 +233,16 @@ def _losses(
         optimizer.schedule,
         optimizer.weight_decay,
     )
-    inner = Trainer(trainer.model, optimizer, engine=trainer.engine, threads=trainer.threads)
-    inner._kernel, shown_as = trainer._kernel, "notes" if progress else None
+    inner = Trainer(
+        trainer.model,
+        optimizer,
+        engine=trainer.engine,
+        threads=trainer.threads,
+        communicator=trainer.communicator,
+        reproducible=trainer.reproducible,
+    )
+    shown_as = "notes" if progress and trainer.communicator.rank == 0 else None
+    inner._kernel = trainer._kernel
     say = Progress(shown_as, 0, 0, lang).say
     parts = int(part.max()) + 1
     losses = np.full((len(recipes), parts), math.inf)

@@ -68,10 +68,9 @@ class Interrupt:
 def end_by(received: signal.Signals, *, first: bool = True) -> None:
     """End the program as the signal would have ended it; after SIGUSR1 with status 0.
 
-    In a job of SLURM, SIGUSR1 puts the job back into the queue first; of ranks the first one does.
+    In a job of SLURM, SIGUSR1 puts the job back into the queue first; of ranks the first one does. If
+    that is refused, the program ends as by the signal, so that SLURM counts the job as failed.
     """
-    if received.name == "SIGUSR1":
-        if first:
-            requeue()
+    if received.name == "SIGUSR1" and (not first or requeue()):
         raise SystemExit(0)
     os.kill(os.getpid(), received)

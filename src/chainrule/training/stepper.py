@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,9 +15,6 @@ from chainrule.networks import Network
 from chainrule.networks.steps import Segments, Step, make_step
 from chainrule.optimizers import Optimizer, clip_grads, global_norm
 from chainrule.training.state import Training
-
-if TYPE_CHECKING:
-    from chainrule.distributed.step import ShardedStep
 
 __all__ = ["BUFFER", "Stepper"]
 
@@ -48,25 +46,29 @@ class Stepper:
         self.own_optimizer = isinstance(training.optimizer, Optimizer)  # one of chainrule's
         self.x, self.t, self.w = x, t, w
         self.batches, self.max_grad = batches, max_grad
-        #: What the step is of, if several ranks share it.
-        self.sharded: ShardedStep | None = None
-        if training.divides:
-            from chainrule.distributed.step import ShardedStep
-
-            self.sharded = ShardedStep(
-                training.model,
-                x,
-                t,
-                w,
-                training.communicator,
-                lambda: bool(training.stop_reason),
-                reproducible=training.reproducible,
-            )
-        self.program: Step = self.sharded or make_step(training.model, x, t, w)
+        self.training = training
         self.buffers: list[Array] = []
         if isinstance(training.model, Network):
             self.buffers = list(training.model.named_buffers().values())
         self.before = [b.copy() for b in self.buffers]
+
+    @cached_property
+    def program(self) -> Step:
+        """The step; of ranks, or of parts, made when it is first needed: a kernel may do without."""
+        training = self.training
+        if not training.divides:
+            return make_step(training.model, self.x, self.t, self.w)
+        from chainrule.distributed.step import ShardedStep
+
+        return ShardedStep(
+            training.model,
+            self.x,
+            self.t,
+            self.w,
+            training.communicator,
+            lambda: bool(training.stop_reason),
+            reproducible=training.reproducible,
+        )
 
     def step(self, rows: Array, epoch: int, i: int) -> float:
         """Make one step on these rows: gradient, check, update. Gives the loss before the update.

@@ -409,20 +409,11 @@ class Trainer(Training):
                 )
             )
         missing = missing_packages()
-        several = self.divides
-        if used == "compiled" and several and not self._may_differ:
-            raise SettingError(
-                _(
-                    "{file} is of the compiled engine, and ranks train on the NumPy engine; their bits"
-                    " differ. Give resume(..., may_differ=True) to go on all the same.",
-                    file=resumed.path,
-                )
-            )
-        if used == "numpy" or ((missing or several) and self._may_differ):
+        if used == "numpy" or (missing and self._may_differ):
             return Choice("numpy")
         if missing:
             raise extra_missing(missing)
-        if self.threads is None:
+        if self.threads is None and not self.divides:
             self.threads = threads
         return Choice("compiled")
 

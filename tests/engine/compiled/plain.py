@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import builtins
 import contextlib
+import ctypes
 import math
 import threading
 import types
@@ -22,6 +23,7 @@ import pytest
 
 from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
+from chainrule.engine.compiled.constants import SEND
 from chainrule.engine.compiled.library import NO_PRODUCTS
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
@@ -79,16 +81,46 @@ class Meeting:
 
     def together(self, crew: Any, k: int, shards: int, part: Any, parts: Any, out: Any) -> None:
         parts[k, : part.size] = part.reshape(-1)
-        self.wait(crew, shards)
+        self._over_ranks(crew, k, shards, parts)
         whole = parts[0, : part.size].copy()
         for s in range(1, shards):
             whole += parts[s, : part.size]
         out.reshape(-1)[...] = whole
+        self.wait(crew, shards)
 
     def together_number(self, crew: Any, k: int, shards: int, part: Any, parts: Any) -> Any:
         parts[k, 0] = part
+        self._over_ranks(crew, k, shards, parts)
+        found = sum(float(parts[s, 0]) for s in range(shards))
         self.wait(crew, shards)
-        return sum(float(parts[s, 0]) for s in range(shards))
+        return found
+
+    def _over_ranks(self, crew: Any, k: int, shards: int, parts: Array) -> None:
+        """Of ranks the first part gets what all threads of all of them have, and the others nothing."""
+        self.wait(crew, shards)
+        if crew[SEND]:
+            if k == 0:
+                parts[0] = parts[:shards].sum(axis=0)
+                parts[1:] = 0
+                _add_up(crew, parts)
+            self.wait(crew, shards)
+
+
+def _add_up(crew: Any, array: Array) -> None:
+    """As a kernel asks for it: with a table that begins with the array's address."""
+    if crew[SEND]:
+        words = np.array([array.ctypes.data], np.int64)
+        ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(int(crew[SEND]))(words.ctypes.data)
+
+
+def _add_parts(first: Array, others: Array, k: int, shards: int) -> None:
+    part = slice(_share(first.size, k, shards), _share(first.size, k + 1, shards))
+    first[part] += others[:, part].sum(axis=0)
+
+
+def _squares(g: Array, k: int, pieces: int) -> float:
+    part = g[_share(g.size, k, pieces) : _share(g.size, k + 1, pieces)]
+    return float(np.sum(part.astype(float) ** 2))
 
 
 def _of_all(own: Array, first: int, batch: int) -> Array:
@@ -144,7 +176,7 @@ def _product(meeting: Meeting, turn_a: bool, turn_b: bool) -> Callable[..., None
             assert array.flags.c_contiguous
         assert not np.shares_memory(out, a)
         assert not np.shares_memory(out, b)
-        crew, shard, shards, first, batch = team
+        crew, shard, shards, first, batch = team[:5]
         meeting.wait(crew, shards)
         shard = 0 if shards == 1 else shard  # one that computes alone still says who it is
         if shards > 1:
@@ -212,7 +244,11 @@ def _add_shards(g: Array, others: Array, k: int, shards: int) -> float:
 
 
 def _limited(checks: Array, shards: int, limits: Array) -> float:
-    norm, scale = math.sqrt(float(checks[:shards, 2].sum())), 1.0
+    return _limited_alike(checks[:shards, 2], limits)
+
+
+def _limited_alike(squares: Array, limits: Array) -> float:
+    norm, scale = math.sqrt(float(squares.sum())), 1.0
     for limit in limits:
         if limit > 0 and norm * scale > limit:
             scale = limit / norm
@@ -262,6 +298,10 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "dot_t": _product(meeting, True, False),
         "dot_by_t": _product(meeting, False, True),
         "dot_t_by_t": _product(meeting, True, True),
+        "affine_in_parts": _affine(meeting),
+        "dot_in_parts": _product(meeting, False, False),
+        "dot_t_in_parts": _product(meeting, True, False),
+        "dot_by_t_in_parts": _product(meeting, False, True),
         "add_dot_t_abreast": _add_sums,
         "affine_abreast": _abreast(False),
         "dot_abreast": _abreast(False),
@@ -273,6 +313,11 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "put": _put,
         "add_shards": _add_shards,
         "limited": _limited,
+        "limited_alike": _limited_alike,
+        "squares": _squares,
+        "add_in_pairs": _add_parts,
+        "add_up": _add_up,
+        "loss_of_all": lambda checks, shards, like: float(checks[:shards, 0].sum()),
         "at": _at,
         "own_rows": _OwnRows,
         "shaped": _shaped,
@@ -368,7 +413,7 @@ def plainly(shards: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", _kernel)
             patch.setattr(module, "blas", _NoBlas)
-            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
+            patch.setattr(module, "products", lambda *_, **__: NO_PRODUCTS)
         yield
 
 
@@ -391,7 +436,7 @@ def really(way: int = 1) -> Iterator[None]:
         for module in (step, predict):
             patch.setattr(module, "kernel", kernel)
             patch.setattr(module, "blas", _NoBlas)
-            patch.setattr(module, "products", lambda _: NO_PRODUCTS)
+            patch.setattr(module, "products", lambda *_, **__: NO_PRODUCTS)
         yield
 
 

@@ -112,22 +112,45 @@ def test_signals(name: str, engine: str, status: int, tmp_path: Path) -> None:
     assert (int(begin), digest) == (found.step, straight(engine))
 
 
-def test_a_job_of_slurm_is_put_back_into_the_queue(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("job", "answer", "status", "asked", "said"),
+    [
+        ({"SLURM_JOB_ID": "4711"}, "exit 0", 0, "requeue 4711\n", ""),
+        # A task of an array is named by both numbers: one of them has the number of all as its own.
+        (
+            {"SLURM_JOB_ID": "12", "SLURM_ARRAY_JOB_ID": "12", "SLURM_ARRAY_TASK_ID": "3"},
+            "exit 0", 0, "requeue 12_3\n", "",
+        ),
+        # SLURM ends the job, and scontrol in it, at once.
+        ({"SLURM_JOB_ID": "4711"}, "kill $$", 0, "requeue 4711\n", ""),
+        (
+            {"SLURM_JOB_ID": "4711"}, "echo disabled >&2; exit 1", -signal.SIGUSR1,
+            "requeue 4711\n",
+            "job 4711 is not put back into the queue (disabled). Submit it again, and it goes on.\n",
+        ),
+        ({}, "exit 1", 0, None, ""),
+    ],
+)  # fmt: skip
+def test_a_job_of_slurm_is_put_back_into_the_queue(
+    job: dict[str, str], answer: str, status: int, asked: str | None, said: str, tmp_path: Path
+) -> None:
     scontrol = tmp_path / "scontrol"
-    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n')
+    scontrol.write_text(f'#!/bin/sh\necho "$@" > {tmp_path}/asked\n{answer}\n')
     scontrol.chmod(0o755)
+    outside = {k: v for k, v in os.environ.items() if not k.startswith("SLURM_")}
     process = subprocess.Popen(
         [sys.executable, "-m", "tests.training.checkpoints.victim", str(tmp_path / "run"),
          "numpy", "0.1"],
-        stdout=subprocess.PIPE, text=True, cwd=ROOT,
-        env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "SLURM_JOB_ID": "4711"},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        env={**outside, "PATH": f"{tmp_path}:{os.environ['PATH']}", **job},
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() + process.stdout.readline() == "0\nready\n"
     process.send_signal(signal.SIGUSR1)
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert (tmp_path / "asked").read_text() == "requeue 4711\n"
+    _out, errors = process.communicate(timeout=60)
+    assert (process.returncode, errors) == (status, said)
+    assert (tmp_path / "asked").exists() == (asked is not None)
+    assert asked is None or (tmp_path / "asked").read_text() == asked
 
 
 def test_a_laptop_that_is_closed(tmp_path: Path) -> None:

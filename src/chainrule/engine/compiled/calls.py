@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.engine.compiled.arrays import Written
+from chainrule.engine.compiled.constants import TILED, WIDE
 from chainrule.engine.compiled.elements import LONG, LOOPS, Elements
 from chainrule.engine.compiled.places import Place, lined_up, picked, plus
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
@@ -23,7 +24,7 @@ from chainrule.engine.compiled.rows import (
 )
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.symbolic import Value
-from chainrule.engine.compiled.values import NotCompilable, no_form
+from chainrule.engine.compiled.values import NotCompilable, lengths, no_form
 from chainrule.engine.names import bare
 from chainrule.engine.primitives import pick, take_rows
 from chainrule.lang.messages import _
@@ -205,10 +206,13 @@ class Calls:
             team = "team, " if function.endswith("dot_t_abreast") else ""
             self.lines.append(f"{function}({team}{arrays})")
         else:
-            self.lines.append(f"{function}(blas, {self._who(v)}, {arrays})")
+            who = self._who(v, function)
+            if who == "team" and self.e.part:
+                function += "_in_parts"
+            self.lines.append(f"{function}(blas, {who}, {arrays})")
         self.e.imports.add(function)
 
-    def _who(self, v: Value) -> str:
+    def _who(self, v: Value, function: str) -> str:
         """The team that computes a product: all threads of the step where possible, or each alone."""
         # Of the sums over rows, those that nothing reads in the step: gradients, in their own arrays.
         argument = self.e.arguments.get(self.e.array[v])
@@ -217,11 +221,18 @@ class Calls:
         if v in self.schedule.parts:
             together &= gradient and not self.schedule.readers(v)
             together &= all(is_row(root_of(o)) for o in v.operands)
+            together &= not self.e.part or function == "dot_t"
         else:
             together &= is_row(v) and is_row(v.operands[0])
+            together &= not self.e.part or self._pays_in_tiles(v)
         if together and argument is not None:
             argument.whole = gradient
         return "team" if together else "alone"
+
+    def _pays_in_tiles(self, v: Value) -> bool:
+        """Whether a product is so large, and wide, that eight threads may share it in tiles."""
+        m, n = lengths(v.shape, self.e.part)
+        return n >= 8 * WIDE and m * n * lengths(v.operands[0].shape, self.e.part)[1] >= TILED
 
     def _stacked_product(self, v: Value) -> None:
         """The products of a stack of matrices, one after the other, in plain loops."""
@@ -271,8 +282,9 @@ class Calls:
         e = self.e
         if role == "loss":
             text = bare(e.element(v, ()))
+            once = "shard == 0 and rank == 0" if e.ranked else "shard == 0"
             part = v in self.schedule.parts
-            self.lines.append(f"return {text}" if part else f"return {text} if shard == 0 else 0.0")
+            self.lines.append(f"return {text}" if part else f"return {text} if {once} else 0.0")
             return
         there = e.arguments.get(e.array.get(v, ""))
         if there is not None and there.role == role and there.payload is payload:
@@ -282,8 +294,11 @@ class Calls:
         loops, place = self._nest(v)
         at = ", ".join(place) or ("()" if role == "gradient" else "0")
         sign = "+=" if role == "gradient" and e.adding else "="
-        line = f"{target}[{at}] {sign} {bare(e.element(v, place))}"
-        if role == "gradient" and v not in self.schedule.parts:
+        text, indent = bare(e.element(v, place)), ""
+        if role == "gradient" and v not in self.schedule.parts:  # it counts once
+            if e.ranked:
+                text = f"{text} if rank == 0 else {e.literal(0, v.dtype)}"
             self.lines.append("if shard == 0:")
-            loops, line = [f"    {loop}" for loop in loops], f"    {line}"
-        self._nested(loops, line)
+            indent = "    "
+        loops = [f"{indent}{loop}" for loop in loops]
+        self._nested(loops, f"{indent}{target}[{at}] {sign} {text}")

@@ -12,6 +12,7 @@ __all__ = [
     "NARROW",
     "OFTEN",
     "PATIENCE",
+    "SEND",
     "SHORTEST",
     "SMALL",
     "SPARE",
@@ -36,9 +37,10 @@ WIDE = 64
 # A crew is an array of 64-bit words that all threads of a step share: counters, then working memory
 # for each thread. The counters, each in its own cache line: how many threads wait, how often all have
 # met, whether one has failed, how many sleep, how often a thread that waits looks before it sleeps;
-# and how to sleep: the address of C's `syscall` and the number of Linux' futex, or the address of a
-# function that yields the core to another thread.
-WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD = 0, 16, 32, 48, 64, 80, 82
+# how to sleep: the address of C's `syscall` and the number of Linux' futex, or the address of a
+# function that yields the core to another thread; and the address of a function that adds up over
+# ranks, or 0.
+WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD, SEND = 0, 16, 32, 48, 64, 80, 82, 83
 COUNTERS, SPARE = 96, 45_056
 #: The most patience, several times as long as it takes to wake up, and the least: halved by every sleep,
 #: doubled by every wait without, and tried in full at one meeting of so many.

@@ -100,8 +100,13 @@ class Elements:
         gathered: bool,
         abreast: bool = False,
         adding: bool = False,
+        ranked: bool = False,
+        part: int = 0,
     ) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
+        #: Whether ranks share a batch; how many rows each thread has of it if all that they compute is
+        #: to be the same however many ranks there are, else 0.
+        self.ranked, self.part = ranked, part
         #: Whether several rows are computed at a time, one in each lane.
         self.abreast = abreast
         #: Whether gradients are added to, block of rows by block.
@@ -302,7 +307,8 @@ class Elements:
         d = v.shape[0] if v.shape else 1
         if not isinstance(d, Rows):
             return f"cell({place[0] if place else '0'}, {column})"
-        first = "first" if d.times == 1 else f"{d.times} * first"
+        first = "(before + first)" if self.ranked else "first"
+        first = first if d.times == 1 else f"{d.times} * {first}"
         return f"cell({first} + {place[0]}, {column})"
 
 

@@ -12,7 +12,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 _HERE = Path(__file__)
 _FILES = (
     *("abreast", "constants", "elementary", "kernels", "large"),
-    *("library", "machine", "products", "tiles", "trigonometric"),
+    *("library", "machine", "parted", "products", "tiles", "trigonometric"),
 )
 _TEXTS = {name: _HERE.with_name(f"{name}.py").read_text("utf-8") for name in _FILES}
 _COMPILER = sorted((_HERE.parent.parent / "compiler").glob("*.py"))

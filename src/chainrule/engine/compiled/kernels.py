@@ -17,15 +17,27 @@ from chainrule.engine.compiled.constants import (
     MET,
     OFTEN,
     PATIENCE,
+    SEND,
     SHORTEST,
     SYSTEM,
     WAITING,
     YIELD,
 )
-from chainrule.engine.compiler.memory import add_atomic, call, look, pause, shaped, sleep, wake
+from chainrule.engine.compiler.memory import (
+    add_atomic,
+    call,
+    call_at,
+    look,
+    pause,
+    shaped,
+    sleep,
+    wake,
+)
 
 __all__ = [
+    "add_in_pairs",
     "add_shards",
+    "add_up",
     "arccos",
     "arccosh",
     "arcsin",
@@ -43,8 +55,10 @@ __all__ = [
     "isfinite",
     "kernel",
     "limited",
+    "limited_alike",
     "log2",
     "log10",
+    "loss_of_all",
     "maximum",
     "minimum",
     "put",
@@ -56,6 +70,7 @@ __all__ = [
     "sinh",
     "sqrt",
     "square",
+    "squares",
     "tan",
     "together",
     "together_number",
@@ -262,7 +277,45 @@ def wait(crew: Any, shards: Any) -> None:
         crew[PATIENCE] = crew[PATIENCE] // 2
 
 
-# -- sums over the rows of all threads ------------------------------------------------------------
+# -- sums over the rows of all threads, and of all ranks ------------------------------------------
+
+
+def add_up(crew: Any, array: Any) -> None:
+    """Put the sum over all ranks into an array: Python does it, and may put more into it."""
+    if crew[SEND]:
+        call_at(crew[SEND], _alone, array)
+
+
+def _alone(array: Any) -> None:
+    """What stands for the sum over ranks where a kernel runs as Python: there is one."""
+
+
+def add_in_pairs(first: Any, others: Any, k: Any, shards: Any) -> None:
+    """Add parts up into the first of them, for thread k's part of the numbers.
+
+    In pairs: ((0 + 1) + (2 + 3)) + ..., which is how ranks go on, so that it does not matter who
+    adds which.
+    """
+    low, high = share(first.size, k, shards), share(first.size, k + 1, shards)
+    step, parts = 1, others.shape[0] + 1
+    while step < parts:
+        for s in range(0, parts - step, 2 * step):
+            if s == 0:
+                for i in range(low, high):
+                    first[i] += others[step - 1, i]
+            else:
+                for i in range(low, high):
+                    others[s - 1, i] += others[s + step - 1, i]
+        step = 2 * step
+
+
+def _over_ranks(crew: Any, k: Any, shards: Any, parts: Any) -> None:
+    """The first of the parts becomes the sum over all shards of all ranks."""
+    wait(crew, shards)
+    if k == 0:
+        add_in_pairs(parts[0], parts[1:], 0, 1)
+        add_up(crew, parts)
+    wait(crew, shards)
 
 
 def together(crew: Any, k: Any, shards: Any, part: Any, parts: Any, out: Any) -> None:
@@ -272,6 +325,11 @@ def together(crew: Any, k: Any, shards: Any, part: Any, parts: Any, out: Any) ->
     to = shaped(out, (out.size,))
     for j in range(mine.shape[0]):
         own[j] = mine[j]
+    if crew[SEND]:
+        _over_ranks(crew, k, shards, parts)
+        for j in range(to.shape[0]):
+            to[j] = parts[0, j]
+        return
     wait(crew, shards)
     for j in range(to.shape[0]):
         to[j] = parts[0, j]
@@ -283,6 +341,9 @@ def together(crew: Any, k: Any, shards: Any, part: Any, parts: Any, out: Any) ->
 def together_number(crew: Any, k: Any, shards: Any, part: Any, parts: Any) -> Any:
     """The sum of a number's parts over all shards, in their order."""
     parts[k, 0] = part
+    if crew[SEND]:
+        _over_ranks(crew, k, shards, parts)
+        return np.float64(parts[0, 0])
     wait(crew, shards)
     whole = np.float64(0.0)
     for s in range(shards):
@@ -316,11 +377,43 @@ def add_shards(g: Any, others: Any, k: Any, shards: Any) -> Any:
     return squares
 
 
+def loss_of_all(checks: Any, shards: Any, like: Any) -> Any:
+    """The sum of the shards' parts of the loss, in pairs; rounded as ranks do, who send it like that."""
+    for s in range(shards):
+        checks[s, 0] = like.dtype.type(checks[s, 0])
+    step = 1
+    while step < shards:
+        for s in range(0, shards - step, 2 * step):
+            checks[s, 0] = like.dtype.type(checks[s, 0] + checks[s + step, 0])
+        step = 2 * step
+    return checks[0, 0]
+
+
+def squares(g: Any, k: Any, pieces: Any) -> Any:
+    """Σ g² of one of several pieces of g."""
+    mine, found = g[share(g.size, k, pieces) : share(g.size, k + 1, pieces)], np.float64(0.0)
+    for i in range(mine.shape[0]):
+        found += np.float64(mine[i]) * np.float64(mine[i])
+    return found
+
+
 def limited(checks: Any, shards: Any, limits: Any) -> Any:
     """The factor of the gradients that brings their norm to at most each of two limits (0: none)."""
     squares = np.float64(0.0)
     for s in range(shards):
         squares += checks[s, 2]
+    return _factor(squares, limits)
+
+
+def limited_alike(pieces: Any, limits: Any) -> Any:
+    """The same, from the sums of squares of pieces."""
+    squares = np.float64(0.0)
+    for square in pieces:
+        squares += square
+    return _factor(squares, limits)
+
+
+def _factor(squares: Any, limits: Any) -> Any:
     norm, scale = np.sqrt(squares), np.float64(1.0)
     for limit in limits:
         if limit > 0 and norm * scale > limit:

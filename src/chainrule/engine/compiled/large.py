@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from chainrule.engine.compiled import tiles
+from chainrule.engine.compiled.parted import dot_t_of_parts
 
-__all__ = ["affine_part", "dot_by_t_part", "dot_t_part"]
+__all__ = ["affine_part", "dot_by_t_part", "dot_t_of_parts", "dot_t_part"]
 
 
 def affine_part(a: Any, b: Any, bias: Any, out: Any, low: Any, high: Any, room: Any) -> None:

@@ -30,6 +30,8 @@ from chainrule.lang.messages import Text, _
 __all__ = ["Run", "Source", "handed_over", "predict_text", "train_text"]
 
 _FIRST = ("blas", "crew", "shard", "shards")
+#: What the step and the loop take besides, if ranks share every batch.
+_OF_RANKS = "rank", "ranks", "told"
 _BUILT_IN = (
     "i",
     *LOOPS,
@@ -37,6 +39,11 @@ _BUILT_IN = (
     "r",
     "rows",
     "first",
+    "before",
+    "everyone",
+    "rank",
+    "ranks",
+    "told",
     "batch",
     "team",
     "numbers",
@@ -45,6 +52,9 @@ _BUILT_IN = (
     "range",
     "float",
 )
+
+#: In how many pieces ranks add up squares: they are half of the numbers that each thread tells.
+PIECES = 8
 
 _CALL = re.compile(r" *\w+\(")
 #: A comma between arguments, and not within one of them.
@@ -75,6 +85,8 @@ def _body(
     gathered: bool,
     abreast: bool = False,
     block: int = 0,
+    ranked: bool = False,
+    part: int = 0,
 ) -> tuple[Body, Schedule]:
     bounded(len(step.values))
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
@@ -91,7 +103,15 @@ def _body(
     if block and not (sums and not schedule.mixed):
         raise NotAbreast
     body = Body(
-        schedule, given, dtype, names, gathered=gathered, abreast=abreast, adding=bool(block)
+        schedule,
+        given,
+        dtype,
+        names,
+        gathered=gathered,
+        abreast=abreast,
+        adding=bool(block),
+        ranked=ranked,
+        part=part,
     )
     if block and any(a.role in ("part", "written") for a in body.arguments):
         raise NotAbreast
@@ -120,7 +140,8 @@ def _functions(body: Body, name: str, given: str, doc: str, first: Sequence[str]
     lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
     if "team" in used:
-        lines.append("    team = crew, shard, shards, first, batch")
+        ranks = ", everyone, before, rank, ranks" if e.part else ""
+        lines.append(f"    team = crew, shard, shards, first, batch{ranks}")
     if "alone" in used:
         lines.append("    alone = crew, shard, 1, 0, n")
     for group, names in groups.items():
@@ -262,18 +283,31 @@ def train_text(
     limited: bool,
     abreast: bool = False,
     block: int = 0,
+    ranked: bool = False,
+    part: int = 0,
 ) -> Source:
     """The kernel file of a training step.
 
     `abreast` for one row in each lane; with a `block` that many rows at a time, whose gradients are
-    added up.
+    added up. `ranked` if ranks share every batch; `part` is how many rows each thread has of a batch, if
+    its bits may not depend on how many threads this process has, else 0.
     """
-    body, schedule = _body(step, written, dtype, gathered=True, abreast=abreast, block=block)
+    body, schedule = _body(
+        step,
+        written,
+        dtype,
+        gathered=True,
+        abreast=abreast,
+        block=block,
+        ranked=ranked,
+        part=part,
+    )
     imports = {"kernel", "without_subnormals", "share", "wait", "float64"}
     step_text = _functions(
         body,
         "step",
-        "blas, crew, shard, shards, first, batch, rows, numbers, words",
+        "blas, crew, shard, shards, first, batch, rows, numbers, words"
+        + (", rank, ranks, everyone, before" if ranked else ""),
         "Forward and backward for one shard's rows; gives its part of the loss.",
         ["n = rows.shape[0]"],
     )
@@ -299,7 +333,7 @@ def _loop(
     body: Body, runs: Sequence[Run], limited: bool, imports: set[str], block: int
 ) -> tuple[list[str], list[Argument]]:
     """The text of the function that makes many steps, one thread's part of each."""
-    arguments = body.arguments
+    ranked, arguments = body.elements.ranked, body.arguments
     buffers = [a for a in arguments if a.role == "written"]
     targets = []
     for a in buffers:
@@ -307,11 +341,14 @@ def _loop(
             Argument(a.name.replace("new_", "old_"), "buffer", a.shape, a.dtype, a.payload)
         )
     given = [
-        *_FIRST, "batch", "order", "starts", "rates", "numbers", "words", "losses", "checks",
+        *_FIRST, *(_OF_RANKS if ranked else []),
+        "batch", "order", "starts", "rates", "numbers", "words", "losses", "checks",
         *(["limits"] if limited else []),
         *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
     ]  # fmt: skip
-    groups = ", ".join(_grouped(arguments))
+    groups = ", ".join(
+        [*(["rank", "ranks", "n", "before"] if ranked else []), *_grouped(arguments)]
+    )
     call = (
         "step(blas, crew, shard, shards, {0}, m, rows[{0}:{1}], numbers[which], words[which], {2})"
     )
@@ -334,26 +371,14 @@ def _loop(
         '    """Step after step, one thread\'s part of each; gives how many steps went well."""',
         *(f"    {', '.join(run.arrays)} = run{i + 1}" for i, run in enumerate(runs)),
         "    for s in range(starts.shape[0] - 1):",
-        "        rows = order[starts[s]:starts[s + 1]]",
-        "        m = rows.shape[0]",
-        "        which = 0 if m == batch else 1",
-        "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
+        *(_ROWS_OF_A_RANK if ranked else _ROWS),
         *steps,
         "        wait(crew, shards)",
+        *(_added_over_ranks(runs, imports) if ranked else []),
         "        check = float64(0.0)",
     ]
     if limited:
-        imports |= {"add_shards", "limited"}
-        lines.append("        checks[s % 2, shard, 2] = 0.0")
-        for run in runs:
-            _, g, others = run.arrays[:3]
-            lines.append(
-                f"        checks[s % 2, shard, 2] += add_shards({g}, {others}, shard, shards)"
-            )
-        lines += [
-            "        wait(crew, shards)",
-            "        scale = limited(checks[s % 2], shards, limits)",
-        ]
+        lines += _limited(runs, imports, ranked)
     for i in range(len(buffers)):
         imports.add("put")
         lines += ["        if shard == 0:", f"            check += put(buffers[{i}], written[{i}])"]
@@ -361,7 +386,8 @@ def _loop(
     scale = "scale" if limited else "1.0"
     for run in runs:
         p, g, others, *slots = run.arrays
-        parts = [f"{p}[low:high]", f"{g}[low:high]", f"{others}[:, low:high]"]
+        rest = f"{others}[:0, low:high]" if ranked else f"{others}[:, low:high]"  # added already
+        parts = [f"{p}[low:high]", f"{g}[low:high]", rest]
         parts += [f"{slot}[low:high]" for slot in slots]
         lines += [
             f"        end = share({p}.size, shard + 1, shards)",
@@ -372,17 +398,87 @@ def _loop(
     lines += [
         "        checks[s % 2, shard, 1] = check",
         "        wait(crew, shards)",
-        "        loss = check = float64(0.0)",
+        f"        loss = {'told[0]' if ranked else 'float64(0.0)'}",
+        "        check = float64(0.0)",
         "        for i in range(shards):",
-        "            loss += checks[s % 2, i, 0]",
+        *([] if ranked else ["            loss += checks[s % 2, i, 0]"]),
         "            check += checks[s % 2, i, 1]",
         "        losses[s] = loss",
         "        if not isfinite(loss + check):",
+        *(["            if shard == 0:", "                told[2] = 2.0"] if ranked else []),
         "            return s",
+        *(["        if told[1] != 0.0:", "            return s + 1"] if ranked else []),
         "    return starts.shape[0] - 1",
     ]
     imports.add("isfinite")
     return lines, [*arguments, *targets]
+
+
+#: The rows of a step, and those of a thread.
+_ROWS = [
+    "        rows = order[starts[s]:starts[s + 1]]",
+    "        m = rows.shape[0]",
+    "        which = 0 if m == batch else 1",
+    "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
+]
+#: The same, if this rank has some rows of the batch; `before` are those of the ranks before it.
+_ROWS_OF_A_RANK = [
+    "        all_rows = order[starts[s]:starts[s + 1]]",
+    "        n = all_rows.shape[0]",
+    "        which = 0 if n == batch else 1",
+    "        before = share(n, rank, ranks)",
+    "        rows = all_rows[before:share(n, rank + 1, ranks)]",
+    "        m = rows.shape[0]",
+    "        low = share(n, rank * shards + shard, ranks * shards) - before",
+    "        high = share(n, rank * shards + shard + 1, ranks * shards) - before",
+]
+
+
+def _limited(runs: Sequence[Run], imports: set[str], ranked: bool) -> list[str]:
+    """The lines that find the factor for gradients whose norm has a limit.
+
+    Ranks need the same bits, however many threads each has: there, squares are added up in pieces.
+    """
+    if ranked:
+        imports |= {"squares", "limited_alike"}
+        found = " + ".join(f"squares({run.arrays[1]}, p, {PIECES})" for run in runs)
+        return [
+            f"        for p in range(share({PIECES}, shard, shards), share({PIECES}, shard + 1, shards)):",
+            f"            checks[s % 2, 0, {PIECES} + p] = {found}",
+            "        wait(crew, shards)",
+            f"        scale = limited_alike(checks[s % 2, 0, {PIECES}:], limits)",
+        ]
+    imports |= {"add_shards", "limited"}
+    lines = ["        checks[s % 2, shard, 2] = 0.0"]
+    for run in runs:
+        _, g, others = run.arrays[:3]
+        lines.append(f"        checks[s % 2, shard, 2] += add_shards({g}, {others}, shard, shards)")
+    lines += [
+        "        wait(crew, shards)",
+        "        scale = limited(checks[s % 2], shards, limits)",
+    ]
+    return lines
+
+
+def _added_over_ranks(runs: Sequence[Run], imports: set[str]) -> list[str]:
+    """The lines that add up gradients and loss, over this rank's threads and then over the ranks.
+
+    `told` are the loss, whether a rank wants to stop after this step, and whether adding up failed.
+    """
+    imports |= {"add_in_pairs", "add_up", "loss_of_all"}
+    return [
+        *(
+            f"        add_in_pairs({g}, {others}, shard, shards)"
+            for _, g, others, *_ in (run.arrays for run in runs)
+        ),
+        "        wait(crew, shards)",
+        "        if shard == 0:",
+        f"            told[0] = loss_of_all(checks[s % 2], shards, {runs[0].arrays[1]})",
+        "            add_up(crew, told)",
+        "        wait(crew, shards)",
+        "        if told[2] != 0.0:",
+        "            return s",
+    ]
 
 
 def handed_over(

@@ -12,7 +12,12 @@ from typing import Any
 
 from chainrule.engine.compiled.constants import COUNTERS, FEW, NARROW, SMALL, SPARE, TILED, WIDE
 from chainrule.engine.compiled.kernels import wait
-from chainrule.engine.compiled.large import affine_part, dot_by_t_part, dot_t_part
+from chainrule.engine.compiled.large import (
+    affine_part,
+    dot_by_t_part,
+    dot_t_of_parts,
+    dot_t_part,
+)
 from chainrule.engine.compiler.functions import as_written
 from chainrule.engine.compiler.memory import call_at, gemm, in_words, rows_of_all, turned_block
 from chainrule.engine.compiler.vectors import (
@@ -25,7 +30,18 @@ from chainrule.engine.compiler.vectors import (
     vector,
 )
 
-__all__ = ["affine", "dot", "dot_by_t", "dot_t", "dot_t_by_t", "working_memory"]
+__all__ = [
+    "affine",
+    "affine_in_parts",
+    "dot",
+    "dot_by_t",
+    "dot_by_t_in_parts",
+    "dot_in_parts",
+    "dot_t",
+    "dot_t_by_t",
+    "dot_t_in_parts",
+    "working_memory",
+]
 
 
 @as_written
@@ -155,6 +171,60 @@ def _some_sums(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
     else:
         part = out[top:bottom, left:right]
         gemm(_of(blas, out)[0], True, False, x[:, top:bottom], y[:, left:right], False, part)
+    wait(crew, shards)
+
+
+def affine_in_parts(blas: Any, team: Any, a: Any, b: Any, bias: Any, out: Any) -> None:
+    """out = a b + bias in all rows, in tiles: the bits of a row depend on no other row."""
+    crew, shard, shards, first, batch = team[:5]
+    n = out.shape[1]
+    low, high = _cut(n, shard, shards), _cut(n, shard + 1, shards)
+    wait(crew, shards)
+    x, y = rows_of_all(a, first, batch), rows_of_all(out, first, batch)
+    call_at(_of(blas, out)[1], affine_part, x, b, bias, y, low, high, working_memory(team, out))
+    wait(crew, shards)
+
+
+def dot_in_parts(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a b, in the same way."""
+    affine_in_parts(blas, team, a, b, (), out)
+
+
+def dot_by_t_in_parts(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = a bᵀ, in the same way."""
+    crew, shard, shards, first, batch = team[:5]
+    n = out.shape[1]
+    low, high = _cut(n, shard, shards), _cut(n, shard + 1, shards)
+    wait(crew, shards)
+    x, y = rows_of_all(a, first, batch), rows_of_all(out, first, batch)
+    call_at(_of(blas, out)[3], dot_by_t_part, x, b, y, low, high, working_memory(team, out))
+    wait(crew, shards)
+
+
+def dot_t_in_parts(blas: Any, team: Any, a: Any, b: Any, out: Any) -> None:
+    """out = aᵀ b, of all rows: each thread's part by itself, and these added up in pairs."""
+    crew, shard, shards, first, batch, n, before, rank, ranks = team
+    m = out.shape[0]
+    low, high = _cut(m, shard, shards), _cut(m, shard + 1, shards)
+    wait(crew, shards)
+    x, y = rows_of_all(a, first, batch), rows_of_all(b, first, batch)
+    room, parts = working_memory(team, out), ranks * shards
+    part = rank * shards
+    call_at(
+        _of(blas, out)[4],
+        dot_t_of_parts,
+        x,
+        y,
+        out,
+        low,
+        high,
+        n,
+        before,
+        part,
+        shards,
+        parts,
+        room,
+    )
     wait(crew, shards)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,6 +74,12 @@ class ShardArrays:
             name: Sized(x, self.arguments[name].by_row, self.arguments[name].stacked)
             for name, x in self._of[k].items()
         }
+
+    def parts(self) -> Iterator[tuple[Array, int]]:
+        """The arrays with the shards' parts of sums, and how many numbers each sum has."""
+        for name, a in self.arguments.items():
+            if a.role == "part":
+                yield self.first(name), math.prod(lengths(a.shape, self.rows))
 
     def runs(self, optimizer: UpdateRule) -> dict[str, tuple[Array, ...]]:
         """The arrays that the optimizer updates: runs of parameters, gradients and its state."""

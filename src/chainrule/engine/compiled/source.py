@@ -88,9 +88,19 @@ class Body:
         gathered: bool,
         abreast: bool = False,
         adding: bool = False,
+        ranked: bool = False,
+        part: int = 0,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
-        self.elements = Elements(dtype, names, gathered=gathered, abreast=abreast, adding=adding)
+        self.elements = Elements(
+            dtype,
+            names,
+            gathered=gathered,
+            abreast=abreast,
+            adding=adding,
+            ranked=ranked,
+            part=part,
+        )
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)
         self.calls = Calls(schedule, self.elements, written)

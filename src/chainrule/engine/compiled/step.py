@@ -12,11 +12,12 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SMALL, SPARE
+from chainrule.engine.compiled.constants import SEND, SMALL, SPARE
 from chainrule.engine.compiled.ids import check_ids
 from chainrule.engine.compiled.library import NO_PRODUCTS, products
 from chainrule.engine.compiled.machine import Call, kernel
 from chainrule.engine.compiled.module import Source, handed_over, train_text
+from chainrule.engine.compiled.over_ranks import OverRanks
 from chainrule.engine.compiled.pieces import in_one_piece
 from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.shards import ShardArrays
@@ -32,7 +33,7 @@ from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
 from chainrule.engine.compiled.values import NotAbreast
 from chainrule.engine.compiled.work import multiplications, products_of
 from chainrule.engine.memory import debugging
-from chainrule.engine.protocols import RecordableNetwork, UpdateRule
+from chainrule.engine.protocols import Division, RecordableNetwork, UpdateRule
 from chainrule.lang.messages import _
 
 __all__ = ["CompiledStep"]
@@ -68,8 +69,12 @@ class CompiledStep:
         max_grad: float | None = None,
         say: Callable[[str], None] | None = None,
         seconds: Callable[[], float] | None = None,
+        division: Division | None = None,
     ) -> None:
+        """`division`: how ranks share every batch, if they do."""
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
+        #: What adds up over ranks; whether one of them wanted to stop after the latest step.
+        self.ranks = None if division is None else OverRanks(division)
         self.max_grad = max_grad
         self.limited = max_grad is not None or optimizer.clip_norm is not None
         # Recording needs rows of the right kind, with any contents; the step may outlive the data.
@@ -89,7 +94,8 @@ class CompiledStep:
             if p.trainable and id(p) not in moved
         ]
         self.work = multiplications(step, batch_size)
-        self.bad_loss = math.nan
+        #: Whether the latest run met a number that is not finite, and the loss of that step.
+        self.failed, self.bad_loss = False, math.nan
         self.pace = 1e-3  # seconds per step, the latest measurement
         self._say, self._seconds, self._threads = say, seconds, threads
         #: Whether rows are computed abreast, one in each lane of a vector.
@@ -110,29 +116,49 @@ class CompiledStep:
         self.text = self._text(self.step, targets)
         if self.abreast and not self._lies_abreast():
             raise NotAbreast
-        mixed = self.text.mixed is not None
-        # A shard may get no rows of the last, smaller batch.
-        self.shards = 1 if mixed else shards_for(self.work, self.batch, thread_count(self._threads))
+        #: How many rows of a batch this process has at most.
+        own = self.batch if self.ranks is None else -(-self.batch // self.ranks.division.size)
+        self.shards = self._shards(own)
         sizes = [] if self.abreast else products_of(self.step, self.batch)
-        multiplies = any(size >= SMALL or self.shards > 1 for _, size in sizes)
+        several = self.shards > 1 or self._apart
+        multiplies = any(size >= SMALL or several for _, size in sizes)
         self.blas = blas() if multiplies else None
         #: What the kernel calls to multiply.
-        self._products = products(sizes) if multiplies else NO_PRODUCTS
+        self._products = products(sizes, parted=self._apart) if multiplies else NO_PRODUCTS
         self._arrays = ShardArrays(
             self.text.arguments,
             self.segments,
             self.network.named_parameters().values(),
             self.reads,
-            batch=self.batch,
+            batch=own,
             shards=self.shards,
             abreast=self.abreast,
             block=self.block,
         )
+        if self.ranks is not None:
+            self.ranks.take(self._arrays.parts())
         self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
         self.crew = Crew(self.shards, begin, SPARE)
         self._kernel: Any = None
         self.take(data)
+
+    @property
+    def _apart(self) -> bool:
+        """Whether each part of a batch is computed by itself, so that no bit depends on the others."""
+        return self.ranks is not None and self.ranks.division.parts is not None
+
+    def _shards(self, own: int) -> int:
+        """The threads that share this process's rows, each with its own part of them."""
+        mixed, ranks = self.text.mixed, self.ranks
+        if ranks is not None and mixed is not None:
+            raise NotCompilable(mixed)
+        if mixed is not None:
+            return 1
+        if ranks is not None and ranks.division.parts is not None:
+            return ranks.division.parts
+        # A shard may get no rows of the last, smaller batch.
+        return shards_for(self.work * own / self.batch, own, thread_count(self._threads))
 
     def _is_small(self) -> bool:
         """Whether widths are so small that machine code for these very sizes pays."""
@@ -176,6 +202,8 @@ class CompiledStep:
             self.limited,
             self.abreast,
             self.block,
+            self.ranks is not None,
+            -(-self.batch // self.ranks.parts) if self.ranks is not None and self._apart else 0,
         )
 
     # -- the data --------------------------------------------------------------------------------
@@ -191,6 +219,7 @@ class CompiledStep:
         given = [
             {
                 "blas": self._products, "crew": self.crew.words, "shard": k, "shards": self.shards,
+                **({} if self.ranks is None else self.ranks.given),
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),
@@ -199,7 +228,8 @@ class CompiledStep:
             for k in range(self.shards)
         ]  # fmt: skip
         if self._kernel is None:
-            alone = {"shards": 1} if self.shards == 1 else {}
+            # (What is known makes other machine code, whose last bits may be others.)
+            alone = {"shards": 1} if self.shards == 1 and not self._apart else {}
             self._kernel = kernel(
                 self.text.source, "train", given[0], self._say, self._seconds, **alone
             )
@@ -228,12 +258,13 @@ class CompiledStep:
         """The optimizer's numbers for the next steps."""
         return self.optimizer.hyperparameters_for(steps)
 
-    def run(self, order: Array, starts: Array, rates: Array) -> Array:
+    def run(self, order: Array, starts: Array, rates: Array, *, again: bool = False) -> Array:
         """Make steps over these rows; gives the losses of the steps that succeeded.
 
         `order` are row numbers, `starts` where each step's rows begin in it (and where the last
         ends). A step with a number that is not finite is the last one, and the caller must discard
-        what it has written; its loss is `bad_loss`.
+        what it has written; its loss is `bad_loss`. The wish of a rank to stop ends the run after a
+        step, unless the steps are made `again`.
         """
         steps = len(starts) - 1
         if len(self._losses) < steps:
@@ -247,13 +278,21 @@ class CompiledStep:
 
         def work(k: int, crew: Array) -> int:
             call = self._calls[k]
+            if self.ranks is not None:
+                crew[SEND] = self.ranks.address
             call.change(
                 crew=crew, order=order, starts=starts, rates=rates, losses=self._losses, **limits
             )
             return call()
 
+        if self.ranks is not None:
+            self.ranks.begin(again)
         done: int = self.crew.run(work)
+        self.failed = done < steps
+        if self.ranks is not None:  # they may also have agreed to stop
+            self.ranks.end()
+            self.failed = self.ranks.failed
         self.optimizer.iter += done
-        if done < steps:
+        if self.failed:
             self.bad_loss = float(self._losses[done])
         return self._losses[:done].copy()
