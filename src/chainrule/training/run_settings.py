@@ -36,6 +36,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 NAMES: dict[str, str] = {
     "network": _("the network"),
     "loss": _("the loss"),
+    "begun": _("the first weights or seeds"),
     "optimizer": _("the optimizer"),
     "batch_size": "batch_size",
     "max_grad": "max_grad",
@@ -122,7 +123,9 @@ def digest(*arrays: Array) -> str:
     return whole.hexdigest()
 
 
-def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: str) -> None:
+def refuse_differences(
+    now: Mapping[str, Any], then: Mapping[str, Any], where: str, advice: str = _ADVICE
+) -> None:
     """Raise if settings differ from those of a checkpoint, naming each, with both values.
 
     Raises:
@@ -134,7 +137,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
         if value == old:
             continue
         label = NAMES[name]
-        if name in ("x", "t", "sample_weight") or (
+        if name in ("begun", "x", "t", "sample_weight") or (
             name == "validation" and {type(value), type(old)} == {str}
         ):
             problems.append(_("{name} differ from those of the checkpoint", name=label))
@@ -153,7 +156,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
                 "{file} is of another training: {problems}. {advice}",
                 file=where,
                 problems=listed(problems, "clauses"),
-                advice=_ADVICE,
+                advice=advice,
             )
         )
 

@@ -36,7 +36,7 @@ from chainrule.training.batches import batch_count
 from chainrule.training.beginnings import refuse_other_trainings
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
-from chainrule.training.checkpoints import EVERY, Checkpoints
+from chainrule.training.checkpoints import EVERY, NETWORKS, Checkpoints, beginning
 from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
 from chainrule.training.intervals import Interval
@@ -140,6 +140,8 @@ class Trainer(Training):
         #: The checkpoint that the next fit goes on from.
         self._resumed: Checkpoint | None = None
         self._may_differ = False
+        #: What writes the checkpoints of the next fit, if that is one of many.
+        self._keeper: Checkpoints | None = None
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -200,12 +202,13 @@ class Trainer(Training):
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
         resumed, self._resumed = self._resumed, None
+        keeper, self._keeper = self._keeper, None
         first = self._first(resumed)
         ranks = Ranks(self)
         whole_data = x, t, w = self._enter(x, t, sample_weight)
         part = part_of(len(x), self.communicator.rank, self.communicator.size)
         ranks.together(lambda: _refuse_nonfinite(*whole_data[:2], part))
-        keeps = checkpoint is not None or resumed is not None
+        keeps = checkpoint is not None or (resumed is not None and keeper is None)
         told: dict[str, Any] = {}
         if keeps:  # of all rows, before some are held out
             ranks.by_first(lambda: told.update(data_settings(*whole_data)))
@@ -227,8 +230,9 @@ class Trainer(Training):
             callback_list,
             progress,
             language(lang),
+            checkpoints=keeper,
             resumed=resumed,
-            keeps=checkpoint is not None,
+            keeps=checkpoint is not None or keeper is not None,
         )
         given = held_out if isinstance(validation, tuple | list) else validation
         if ranks.several:
@@ -317,6 +321,13 @@ class Trainer(Training):
                     folder=os.fspath(folder),
                 )
             )
+        if NETWORKS in found.state:
+            raise SettingError(
+                _(
+                    "{file} has the networks of a call of fit_many: the same call goes on with them.",
+                    file=found.path,
+                )
+            )
         self._may_differ = may_differ
         self._refuse_differences(model_settings(self), found)
         put_back(self, found.state)
@@ -330,8 +341,7 @@ class Trainer(Training):
     def _first(self, resumed: Checkpoint | None) -> dict[str, Any]:
         """What a fit begins with: the generator, before it holds rows out, and the epochs before it."""
         if resumed is None:
-            bits = self.rng.bit_generator.state
-            return {"generator": bits, "epoch": self.current_epoch}
+            return beginning(self)
         first: dict[str, Any] = resumed.state["first"]
         self.rng.bit_generator.state = first["generator"]
         return first
