@@ -61,7 +61,9 @@ def kept_in(
             yield
         except Exception as error:
             if (note := kept.note()) is not None:
-                error.add_note(in_language(note, chosen()))
+                said = in_language(note, chosen())
+                if said not in getattr(error, "__notes__", ()):  # the fit of one has said it
+                    error.add_note(said)
             raise
         if fits.received is not None:
             note = _(
@@ -87,7 +89,8 @@ def many_settings(fits: ManyFits) -> dict[str, Any]:
         networks.append({**own, "validation": held[id(validation)]})
     told = fit_settings(_settings(fits), None)
     del told["validation"]
-    return {**told, NETWORKS: networks}
+    engine = fits.trainers[0].engine if fits.trainers else "auto"
+    return {**told, "engine": engine, NETWORKS: networks}
 
 
 def _settings(fits: ManyFits) -> Settings:

@@ -49,6 +49,7 @@ NAMES: dict[str, str] = {
     "t": _("the targets t"),
     "sample_weight": "sample_weight",
     "reproducible": "reproducible",
+    "engine": "engine",
 }
 #: The settings of the trainer itself, which are compared before the state is put back.
 MODEL = ("network", "loss", "optimizer")

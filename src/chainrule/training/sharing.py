@@ -26,7 +26,7 @@ from chainrule.training.metrics import named_metrics
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.signals import Interrupt
 from chainrule.training.structure import rule_of, structure_of
-from chainrule.training.trainer import Trainer
+from chainrule.training.trainer import Trainer, refuse_nonfinite
 
 if TYPE_CHECKING:
     from chainrule.training.pool import Cohort, Pool
@@ -93,22 +93,11 @@ class ManyFits:
         return list(self._told)
 
     def go_on(self, checkpoint: Checkpoint, states: Sequence[Mapping[str, Any]]) -> None:
-        """Let the fits go on from the states of a checkpoint, each with the engine that it began with."""
+        """Let the fits go on from the states of a checkpoint, each with the engine that it has run on."""
         self.file, self.resumed = checkpoint, dict(enumerate(states))
         for trainer, state in zip(self.trainers, states, strict=True):
-            if state["engine"] is None:
-                continue
-            if trainer.engine not in ("auto", state["engine"]):
-                raise SettingError(
-                    _(
-                        "{file}: engine={now} now, and the checkpoint is of engine={then}; their bits"
-                        " differ. Give engine={then}, or name another folder.",
-                        file=checkpoint.path,
-                        now=repr(trainer.engine),
-                        then=repr(state["engine"]),
-                    )
-                )
-            trainer.engine = state["engine"]
+            if state["engine"] is not None:
+                trainer.engine = state["engine"]
 
     def finish_ended(self) -> list[int]:
         """End the fits of which nothing is left to do; gives the places of the others."""
@@ -158,7 +147,7 @@ class ManyFits:
                 self._leave(group.entries, group.choice.reason)
         self.alone.sort()
         for i in self.alone:
-            self.trainers[i]._enter(*self.data[i][:3])  # data which do not fit are refused at once
+            _entered(self.trainers[i], *self.data[i][:3])  # refused before anything is trained
         if self.kept is not None:
             self.kept.write(must=True)
         with Interrupt(self, keeps=self.kept is not None and self.kept.writes) as interrupt:
@@ -223,7 +212,7 @@ class ManyFits:
             x, t, w, validation = self.data[i]
             key = id(structure), id(x), id(t), id(w)
             if key not in entered:
-                entered[key] = first._enter(x, t, w)
+                entered[key] = _entered(first, x, t, w)
             xs, ts, ws = entered[key]
             rows = held_out = None
             if isinstance(validation, tuple | list):
@@ -343,6 +332,13 @@ class Entry:
         held_out = self.held_out or ()
         kinds = tuple(a is not None and (a.shape[1:], a.dtype.str) for a in (*self.data, *held_out))
         return self.batch, kinds
+
+
+def _entered(trainer: Trainer, x: Any, t: Any, w: Any) -> tuple[Array, Array, Array | None]:
+    """Data as a trainer takes them; those that do not fit are refused."""
+    xs, ts, ws = trainer._enter(x, t, w)
+    refuse_nonfinite(xs, ts)
+    return xs, ts, ws
 
 
 def _refuse_shared(

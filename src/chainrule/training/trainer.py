@@ -57,7 +57,7 @@ from chainrule.training.state import Training
 if TYPE_CHECKING:
     from chainrule.script.script import Script
 
-__all__ = ["Trainer"]
+__all__ = ["Data", "Trainer", "refuse_nonfinite"]
 
 Array = npt.NDArray[Any]
 #: Inputs and learning rates above these are remarked on.
@@ -207,7 +207,7 @@ class Trainer(Training):
         ranks = Ranks(self)
         whole_data = x, t, w = self._enter(x, t, sample_weight)
         part = part_of(len(x), self.communicator.rank, self.communicator.size)
-        ranks.together(lambda: _refuse_nonfinite(*whole_data[:2], part))
+        ranks.together(lambda: refuse_nonfinite(*whole_data[:2], part))
         keeps = checkpoint is not None or (resumed is not None and keeper is None)
         told: dict[str, Any] = {}
         if keeps:  # of all rows, before some are held out
@@ -545,7 +545,7 @@ class Trainer(Training):
                     )
                 )
             hx, ht, _none = self._enter(validation[0], validation[1], None)
-            _refuse_nonfinite(hx, ht)
+            refuse_nonfinite(hx, ht)
             return x, t, w, (hx, ht)
         train, rest = self._parted(t, validation)
         return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
@@ -573,7 +573,7 @@ class Trainer(Training):
     ) -> dict[str, float]:
         """The loss and the metrics on some data, in inference mode."""
         x, t, _none = self._enter(x, t, None)
-        _refuse_nonfinite(x, t)
+        refuse_nonfinite(x, t)
         return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
     def __repr__(self) -> str:
@@ -609,7 +609,7 @@ def _largest(x: Array) -> float:
     return max((max(float(part.max()), -float(part.min())) for part in parts), default=0.0)
 
 
-def _refuse_nonfinite(x: Array, t: Array, part: tuple[int, int] | None = None) -> None:
+def refuse_nonfinite(x: Array, t: Array, part: tuple[int, int] | None = None) -> None:
     """Raise if a number is not finite; of ranks each looks through its part of the rows."""
     for name, array in (("x", x), ("t", t)):
         _finite(name, array, *(part or (0, len(array))))
