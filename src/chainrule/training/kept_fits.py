@@ -26,7 +26,7 @@ from chainrule.training.checkpoints import (
 from chainrule.training.intervals import Interval
 from chainrule.training.state import Training
 
-__all__ = ["KeptFits", "finish", "is_finished"]
+__all__ = ["KeptFits", "finish", "has_begun", "is_finished"]
 
 
 @dataclass
@@ -135,6 +135,11 @@ class KeptFits(Checkpoints):
             settings=self.settings,
             state={NETWORKS: self.states()},
         )
+
+
+def has_begun(state: Mapping[str, Any]) -> bool:
+    """Whether a fit has made a step, or has ended before its first."""
+    return len(state["history"]["losses"]) > 0 or state["ended"] is not None
 
 
 def is_finished(state: Mapping[str, Any], epochs: int) -> bool:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,11 +16,13 @@ from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
 from chainrule.settings import whole
 from chainrule.storage.folder import CheckpointFolder
+from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.checkpoints import EVERY, NETWORKS
 from chainrule.training.intervals import Interval
 from chainrule.training.kept_fits import KeptFits
 from chainrule.training.loop import Settings
 from chainrule.training.metrics import named_metrics
+from chainrule.training.progress import ProgressOfMany
 from chainrule.training.run_settings import (
     data_settings,
     digest,
@@ -31,7 +34,7 @@ from chainrule.training.sharing import ManyFits
 from chainrule.training.state import parameter_arrays
 from chainrule.training.trainer import Trainer
 
-__all__ = ["begun", "kept_in", "many_settings"]
+__all__ = ["fits_digest", "kept_in"]
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def kept_in(
         return
     folder = CheckpointFolder(checkpoint, whole(keep, "keep"))
     with folder.opened():
-        told, found = many_settings(fits), folder.newest()
+        told, found = _many_settings(fits), folder.newest()
         if found is not None:
             _refuse_other(told, found.settings, found.path)
             fits.go_on(found, found.state[NETWORKS])
@@ -74,7 +77,7 @@ def kept_in(
             fits.progress.say(note)
 
 
-def many_settings(fits: ManyFits) -> dict[str, Any]:
+def _many_settings(fits: ManyFits) -> dict[str, Any]:
     """What the bits of many fits go by: the settings of all, and under "networks" those of each."""
     data: dict[Any, dict[str, Any]] = {}
     held: dict[int, Any] = {}
@@ -85,12 +88,32 @@ def many_settings(fits: ManyFits) -> dict[str, Any]:
             data[key] = data_settings(*trainer._enter(x, t, w))
         if id(validation) not in held:
             held[id(validation)] = fit_settings(_settings(fits), validation)["validation"]
-        own = {**model_settings(trainer), "begun": begun(trainer), **data[key]}
+        own = {**model_settings(trainer), "begun": _begun(trainer), **data[key]}
         networks.append({**own, "validation": held[id(validation)]})
     told = fit_settings(_settings(fits), None)
     del told["validation"]
     engine = fits.trainers[0].engine if fits.trainers else "auto"
     return {**told, "engine": engine, NETWORKS: networks}
+
+
+def fits_digest(
+    trainers: Sequence[Trainer],
+    data: tuple[Any, Any, Any, Any],
+    epochs: int,
+    batch_size: int,
+    stopping: EarlyStopping | None,
+    drop_last: bool,
+) -> str:
+    """The sha256 of all that the bits of fits go by, on the same data, each with its trainer."""
+    options = {
+        "batch_size": batch_size, "metrics": None, "max_grad": None, "shuffle": True,
+        "drop_last": drop_last, "lang": "en",
+    }  # fmt: skip
+    many = len(trainers)
+    silent = ProgressOfMany(None, many, epochs, "en")
+    fits = ManyFits(trainers, range(many), [data] * many, epochs, options, stopping, silent)
+    told = json.dumps([epochs, _many_settings(fits)], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()
 
 
 def _settings(fits: ManyFits) -> Settings:
@@ -107,7 +130,7 @@ def _settings(fits: ManyFits) -> Settings:
     )
 
 
-def begun(trainer: Trainer) -> str:
+def _begun(trainer: Trainer) -> str:
     """The sha256 of what a training begins with: arrays, slots and dice."""
     model, optimizer = trainer.model, trainer.optimizer
     arrays = list(parameter_arrays(model))

@@ -20,7 +20,7 @@ from chainrule.storage.checkpoint import Checkpoint
 from chainrule.training.batches import batch_count
 from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.choice import Choice, choose
-from chainrule.training.kept_fits import KeptFits, finish, is_finished
+from chainrule.training.kept_fits import KeptFits, finish, has_begun, is_finished
 from chainrule.training.loop import Settings
 from chainrule.training.metrics import named_metrics
 from chainrule.training.progress import ProgressOfMany
@@ -94,8 +94,10 @@ class ManyFits:
 
     def go_on(self, checkpoint: Checkpoint, states: Sequence[Mapping[str, Any]]) -> None:
         """Let the fits go on from the states of a checkpoint, each with the engine that it has run on."""
-        self.file, self.resumed = checkpoint, dict(enumerate(states))
-        for trainer, state in zip(self.trainers, states, strict=True):
+        self.file = checkpoint
+        for i, (trainer, state) in enumerate(zip(self.trainers, states, strict=True)):
+            if has_begun(state):  # others begin anew
+                self.resumed[i] = state
             if state["engine"] is not None:
                 trainer.engine = state["engine"]
 
