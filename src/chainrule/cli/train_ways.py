@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -179,21 +178,22 @@ class Way(ABC):
         many = self.steps_of_epoch * epochs * len(self.networks)
         self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
         if self.kept is not None:
-            histories = self._in_turn(rows, epochs, stopping, ctrl_c, shared)
-        else:
-            with ctrl_c.left_to_others():
-                histories = fit_many(
-                    self.networks,
-                    self._optimizers(),
-                    *rows,
-                    epochs,
-                    self.batch_size,
-                    seeds=[seed for _, seed in self.seeds],
-                    early_stopping=stopping,
-                    engine=self.trainer.engine,
-                    threads=self.options.threads,
-                    **shared,
-                )
+            shared |= {"checkpoint": self.kept.training(self.kept_as), "every": self.kept.every}
+        with ctrl_c.left_to_others():
+            histories = fit_many(
+                self.networks,
+                self._optimizers(),
+                *rows,
+                epochs,
+                self.batch_size,
+                seeds=[seed for _, seed in self.seeds],
+                early_stopping=stopping,
+                engine=self.trainer.engine,
+                threads=self.options.threads,
+                **shared,
+            )
+        if self.kept is not None and any(history.interrupted for history in histories):
+            raise KeyboardInterrupt  # it is kept, and some networks may not have begun
         failed = [history.error for history in histories if history.error is not None]
         if failed:
             raise failed[0]
@@ -222,28 +222,6 @@ class Way(ABC):
         x, t = rows
         keeps |= {**shared, "callbacks": [ctrl_c, *self.callbacks]}
         return trainer.fit(x, t, epochs, self.batch_size, **keeps)
-
-    def _in_turn(
-        self,
-        rows: Rows,
-        epochs: int,
-        stopping: EarlyStopping | None,
-        ctrl_c: CtrlC,
-        shared: Mapping[str, Any],
-    ) -> list[History]:
-        """Train several networks one after another, each kept by itself; the bits are as of all at once."""
-        histories = []
-        engine = self.trainer.engine_used or "auto"
-        for i, optimizer in enumerate(self._optimizers()):
-            seed = self.seeds[i][1]
-            trainer = Trainer(self.networks[i], optimizer, seed=seed, engine=engine, threads=1)
-            ctrl_c.trainer = trainer
-            own = {**shared, "early_stopping": copy.copy(stopping)}
-            name = f"{self.kept_as}-{i + 1}"
-            histories.append(self._one(trainer, name, rows, epochs, ctrl_c, own))
-            if ctrl_c.pressed:  # some networks have not begun
-                raise KeyboardInterrupt
-        return histories
 
     def inputs_and_outputs(self) -> tuple[Text, Text, Text]:
         """How many inputs, outputs and parameters, as text."""
