@@ -55,7 +55,8 @@ def test_kept_and_taken_from_there(way: str, tmp_path: Path) -> None:
 
 def test_other_settings_seeds_and_data_have_folders_of_their_own(tmp_path: Path) -> None:
     X, y = datasets.load_wine(return_X_y=True)
-    for count, more in enumerate([{}, {"random_state": 1}, {"epochs": 31}, {"lr": 0.02}], 1):
+    others: list[dict[str, Any]] = [{}, {"random_state": 1}, {"epochs": 31}, {"lr": 0.02}]
+    for count, more in enumerate(others, 1):
         fitted(**more, checkpoint=tmp_path)
         assert len(os.listdir(tmp_path)) == count
     model = cr.NetworkClassifier(**SETTINGS, checkpoint=tmp_path)
@@ -67,7 +68,8 @@ def test_the_clones_of_a_search_share_a_folder(tmp_path: Path) -> None:
     X, y = datasets.load_wine(return_X_y=True)
     grid = {"lr": [0.01, 0.003], "ensemble": [1, 2]}
     found = []
-    for kept in ({}, {"checkpoint": tmp_path}, {"checkpoint": tmp_path}):
+    ways: list[dict[str, Any]] = [{}, {"checkpoint": tmp_path}, {"checkpoint": tmp_path}]
+    for kept in ways:
         model = cr.NetworkClassifier(**SETTINGS, **kept)
         search = selection.GridSearchCV(model, grid, cv=2, n_jobs=2).fit(X, y)
         found.append((search.cv_results_["mean_test_score"].tolist(), answers(search)))

@@ -78,12 +78,13 @@ def test_the_same_bits_and_the_same_objects(backend: str, here: list[str]) -> No
 def test_the_block_of_joblib_says_the_jobs(here: list[str]) -> None:
     seen = []
     start = joblib.Parallel.__call__
+
+    def watched(parallel: Any, calls: Any) -> Any:
+        seen.append(parallel.n_jobs)
+        return start(parallel, calls)
+
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(
-            joblib.Parallel,
-            "__call__",
-            lambda self, calls: seen.append(self.n_jobs) or start(self, calls),
-        )
+        patch.setattr(joblib.Parallel, "__call__", watched)
         with joblib.parallel_config("loky", n_jobs=2):
             assert digests(mixed()) == here
         assert digests(mixed(n_jobs=1)) == here
@@ -100,7 +101,7 @@ def test_data_and_weights_of_each_network() -> None:
     x, t = spiral()
     xs = [x + i for i in range(4)]
     weights = [np.full(len(t), 1.0 + i, np.float32) for i in range(4)]
-    held = [(x[:50] - i, t[:50]) for i in range(4)]
+    held: list[Any] = [(x[:50] - i, t[:50]) for i in range(4)]
     found = []
     for n_jobs in (None, 2):
         nets = [plain(seed=i) for i in range(4)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import random
 import shutil
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.cli.driver import run
 from tests.training.checkpoints.many_victim import Rate, trained
 
 import chainrule as cr
@@ -230,3 +232,19 @@ def test_an_error_names_the_network_and_the_latest_checkpoint(tmp_path: Path) ->
     notes = " ".join(raised.value.__notes__)
     assert "raised while networks[" in notes
     assert CheckpointFolder(tmp_path).files()[-1] in notes
+
+
+def test_folders_are_inspected_and_compared(tmp_path: Path) -> None:
+    ways: dict[str, dict[str, Any]] = {"a": {}, "b": {"n_jobs": 2}, "c": {"rate": 0.2}}
+    for name, more in ways.items():
+        small(tmp_path / name, **more)
+    told = run("inspect", str(tmp_path / "a"))
+    assert "3 of 3 networks trained, 60 steps in all" in told.output
+    assert "3 networks: TwoLayerNet, 189 parameters" in told.output
+    data = json.loads(run("inspect", str(tmp_path / "a"), "--json").stdout)
+    newest = data["trainings"][""][-1]
+    assert [one["epoch"] for one in newest["networks"]] == [2, 2, 2]
+    same = cr.compare_runs(tmp_path / "a", tmp_path / "b")
+    assert [one.name for one in same.trainings] == [f"networks[{i}]" for i in range(3)]
+    assert same.equal
+    assert not cr.compare_runs(tmp_path / "a", tmp_path / "c").equal
