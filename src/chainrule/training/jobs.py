@@ -118,11 +118,12 @@ class Jobs:
         if kept is not None:
             for places in self.places:  # threads train them in place, while checkpoints are written
                 for i in places:
-                    kept.fix(i, self.fits.resumed.get(i))
-            kept.write(must=True)
+                    kept.fix(i, fits.resumed.get(i))
         fits.progress.begin()
         try:
             with Interrupt(self, keeps=writes) as interrupt:
+                if kept is not None:
+                    kept.write(must=True)
                 if self.places:
                     self._run()
         except Exception as error:

@@ -150,9 +150,9 @@ class ManyFits:
         self.alone.sort()
         for i in self.alone:
             _entered(self.trainers[i], *self.data[i][:3])  # refused before anything is trained
-        if self.kept is not None:
-            self.kept.write(must=True)
         with Interrupt(self, keeps=self.kept is not None and self.kept.writes) as interrupt:
+            if self.kept is not None:
+                self.kept.write(must=True)
             if cohorts:
                 from chainrule.engine.compiled.threads import thread_count
                 from chainrule.training.pool import Pool
