@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -181,22 +182,10 @@ class Way(ABC):
         first = self.networks[0]._prepare(*(a[: self.batch_size] for a in rows))
         many = self.steps_of_epoch * epochs * len(self.networks)
         self.trainer.engine_used = choose(self.trainer, *first, steps=many).engine
-        if self.kept is not None or self.trainer.divides:
+        if self._goes_in_turn():
             histories = self._in_turn(rows, epochs, stopping, ctrl_c, shared)
         else:
-            with ctrl_c.left_to_others():
-                histories = fit_many(
-                    self.networks,
-                    self._optimizers(),
-                    *rows,
-                    epochs,
-                    self.batch_size,
-                    seeds=[seed for _, seed in self.seeds],
-                    early_stopping=stopping,
-                    engine=self.trainer.engine,
-                    threads=self.options.threads,
-                    **shared,
-                )
+            histories = self._at_once(rows, epochs, stopping, ctrl_c, shared)
         failed = [history.error for history in histories if history.error is not None]
         if failed:
             raise failed[0]
@@ -225,6 +214,52 @@ class Way(ABC):
         x, t = rows
         keeps |= {**shared, "callbacks": [ctrl_c, *self.callbacks]}
         return trainer.fit(x, t, epochs, self.batch_size, **keeps)
+
+    def _goes_in_turn(self) -> bool:
+        """Whether several networks are trained one after another, and kept by themselves: on ranks.
+
+        Raises:
+            SettingError: one process has begun them at once, and ranks are to go on.
+        """
+        if self.kept is None:
+            return self.trainer.divides
+        if self.trainer.divides and os.path.isdir(self.kept.training(self.kept_as)):
+            raise SettingError(
+                _(
+                    "{folder}: one process has trained the networks of this ensemble at once, and keeps"
+                    " them together, which ranks cannot. Go on with --ranks 1.",
+                    folder=self.kept.folder,
+                )
+            )
+        return self.trainer.divides or os.path.isdir(self.kept.training(f"{self.kept_as}-1"))
+
+    def _at_once(
+        self,
+        rows: Rows,
+        epochs: int,
+        stopping: EarlyStopping | None,
+        ctrl_c: CtrlC,
+        shared: dict[str, Any],
+    ) -> list[History]:
+        """Train several networks at once."""
+        if self.kept is not None:
+            shared |= {"checkpoint": self.kept.training(self.kept_as), "every": self.kept.every}
+        with ctrl_c.left_to_others():
+            histories = fit_many(
+                self.networks,
+                self._optimizers(),
+                *rows,
+                epochs,
+                self.batch_size,
+                seeds=[seed for _seed, seed in self.seeds],
+                early_stopping=stopping,
+                engine=self.trainer.engine,
+                threads=self.options.threads,
+                **shared,
+            )
+        if self.kept is not None and any(history.interrupted for history in histories):
+            raise KeyboardInterrupt  # it is kept, and some networks may not have begun
+        return histories
 
     def _in_turn(
         self,

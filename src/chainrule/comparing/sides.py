@@ -7,7 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,6 +23,7 @@ from chainrule.storage.checkpoint import FORMAT, Checkpoint, read_checkpoint
 from chainrule.storage.container import unpack
 from chainrule.storage.folder import CheckpointFolder, trainings_in
 from chainrule.storage.reading import read_bytes
+from chainrule.training.checkpoints import NETWORKS
 from chainrule.training.run_settings import model_settings
 from chainrule.training.state import Training
 
@@ -102,14 +103,15 @@ class _Read(NamedTuple):
 
 @dataclass
 class CheckpointSide:
-    """One checkpoint."""
+    """One checkpoint, or one of the networks in it."""
 
     path: str
+    one: Checkpoint | None = None
     kind = "checkpoint"
     notes: list[Text] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._read = _read(self.path)
+        self._read = _read(self.path, self.one)
         self.steps: tuple[int, ...] = (self._read.step,)
         self.settings, self.losses = self._read.settings, self._read.losses
 
@@ -170,7 +172,13 @@ def sides(path: str) -> dict[str, Side]:
         FormatError: neither a model file of chainrule's nor a checkpoint; or damaged.
     """
     if os.path.isdir(path):
-        found: dict[str, Side] = {name: RunSide(p) for name, p in trainings_in(path)}
+        found: dict[str, Side] = {}
+        for name, place in trainings_in(path):
+            newest = CheckpointFolder(place).newest()
+            if newest is not None and NETWORKS in newest.state:
+                found |= _networks(newest, name)
+            else:
+                found[name] = RunSide(place)
         if not found:
             raise DataError(
                 _(
@@ -181,8 +189,22 @@ def sides(path: str) -> dict[str, Side]:
             )
         return found
     if unpack(read_bytes(path), path).description.get("format") == FORMAT:
-        return {"": CheckpointSide(path)}
+        read = read_checkpoint(path)
+        return _networks(read, "") if NETWORKS in read.state else {"": CheckpointSide(path)}
     return {"": ModelSide(path)}
+
+
+def _networks(checkpoint: Checkpoint, name: str) -> dict[str, Side]:
+    """The networks of a checkpoint of `fit_many`, each as a training."""
+    found: dict[str, Side] = {}
+    settings = dict(checkpoint.settings)
+    for i, own in enumerate(settings.pop(NETWORKS)):
+        state = checkpoint.state[NETWORKS][i]
+        step = len(state["history"]["losses"])
+        one = replace(checkpoint, step=step, settings={**settings, **own}, state=state)
+        label = f"{NETWORKS}[{i}]"
+        found[f"{name}/{label}" if name else label] = CheckpointSide(checkpoint.path, one)
+    return found
 
 
 def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
@@ -199,13 +221,13 @@ def leaves(value: Any, name: str = "") -> Iterator[tuple[str, Any]]:
         yield from leaves(each, f"{name}.{key}" if name else str(key))
 
 
-def _read(path: str) -> _Read:
-    """Read a checkpoint.
+def _read(path: str, one: Checkpoint | None = None) -> _Read:
+    """Read a checkpoint, unless it is given.
 
     Raises:
         FormatError: it is damaged, or is not what a training writes.
     """
-    checkpoint = read_checkpoint(path)
+    checkpoint = one or read_checkpoint(path)
     try:
         losses = np.asarray(checkpoint.state["history"]["losses"], dtype=np.float64)
         return _Read(checkpoint.step, _settings(checkpoint), losses.reshape(-1), _state(checkpoint))

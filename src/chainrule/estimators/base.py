@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
@@ -22,7 +23,7 @@ from chainrule.datasets.forms import Kind
 from chainrule.datasets.frames import frame_columns
 from chainrule.datasets.splitting import parted_rows
 from chainrule.datasets.targets import Target
-from chainrule.errors import DataError, SettingError
+from chainrule.errors import DataError, SettingError, shown
 from chainrule.estimators.rows import columns_of_array, float64, picked
 from chainrule.estimators.settings import EstimatorSettings, FitSettings
 from chainrule.files import Model
@@ -39,6 +40,7 @@ from chainrule.training import (
     choose_recipe,
     fit_many,
 )
+from chainrule.training.many_kept import fits_digest
 from chainrule.training.metrics import row_losses
 from chainrule.training.presets import (
     BEST_EPOCH_BY,
@@ -311,7 +313,9 @@ class NetworkEstimator(EstimatorSettings):
         seeds: Sequence[int],
     ) -> None:
         progress = "auto" if self.verbose else None
-        shared: Mapping[str, Any] = {
+        if len(networks) > 1 and self.callbacks:
+            raise SettingError(_("callbacks see one training; with an ensemble there are many."))
+        shared: dict[str, Any] = {
             "validation": held_out, "sample_weight": weights, "early_stopping": stopping,
             "progress": progress, "drop_last": recipe.preset is not None,
         }  # fmt: skip
@@ -326,17 +330,19 @@ class NetworkEstimator(EstimatorSettings):
                     trainer, x, t, batch_size=recipe.batch_size, progress=progress
                 )
                 epochs = chosen.recipe.epochs
+            made = [(trainer.model, trainer.optimizer, seeds[0])]
+            shared |= self._kept(made, x, t, epochs, recipe.batch_size, shared)
+            if self.checkpoint is not None:
+                trainer.resume(shared["checkpoint"], missing_ok=True)
             trainer.fit(x, t, epochs, recipe.batch_size, callbacks=list(self.callbacks), **shared)
             histories = [trainer.history]
         else:
-            if self.callbacks:
-                raise SettingError(
-                    _("callbacks see one training; with an ensemble there are many.")
-                )
+            made = list(zip(networks, optimizers, seeds, strict=True))
+            shared |= self._kept(made, x, t, recipe.epochs, recipe.batch_size, shared)
             histories = fit_many(
                 networks, optimizers, x, t, recipe.epochs,
                 recipe.batch_size, seeds=list(seeds), engine=self.engine, threads=self.threads,
-                **shared,
+                n_jobs=self.n_jobs, **shared,
             )  # fmt: skip
             for history in histories:
                 if history.error is not None:
@@ -344,6 +350,44 @@ class NetworkEstimator(EstimatorSettings):
         for name in ("_trainer", "members_"):
             self.__dict__.pop(name, None)
         self._keep(networks, histories)
+
+    def _kept(
+        self,
+        made: Sequence[tuple[Network, Optimizer, int]],
+        x: Array,
+        t: Array,
+        epochs: int,
+        batch_size: int,
+        settings: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Where a training is kept: in a folder whose name tells it from all others."""
+        if self.checkpoint is None:
+            return {}
+        if self.random_state is None:
+            raise SettingError(
+                _(
+                    "checkpoint={folder} needs a random_state, such as 0: without one, the fit that is to go"
+                    " on would be another one.",
+                    folder=shown(os.fspath(self.checkpoint)),
+                )
+            )
+        try:
+            os.makedirs(self.checkpoint, exist_ok=True)
+        except OSError as error:
+            raise SettingError(
+                _(
+                    "checkpoint={folder} cannot be made a folder ({why}). Name another.",
+                    folder=shown(os.fspath(self.checkpoint)),
+                    why=error.strerror,
+                )
+            ) from None
+        data = x, t, settings["sample_weight"], settings["validation"]
+        trainers = [Trainer(net, o, seed=seed, engine=self.engine) for net, o, seed in made]
+        told = fits_digest(
+            trainers, data, epochs, batch_size, settings["early_stopping"], settings["drop_last"]
+        )
+        folder = os.path.join(self.checkpoint, f"{self.preset_}-{told[:16]}")
+        return {"checkpoint": folder, "every": self.every}
 
     def _keep(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -75,6 +76,12 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         callbacks: callbacks of chainrule, or functions of the trainer, called after every epoch.
         engine: "auto", "numpy" or "compiled".
         threads: threads of the compiled engine.
+        n_jobs: for an ensemble: how many processes share its networks, as in `cr.fit_many`; by default
+            this one, or the jobs of `joblib.parallel_config`, such as those of Dask and Ray.
+        checkpoint: a folder where each training is kept in a folder of its own, named by its settings, data
+            and `random_state`; fit goes on with the same one if it was stopped, and is ready at once if
+            it had ended. The clones of a search may share it.
+        every: how often a checkpoint is written, such as "5 min".
         verbose: show progress.
 
     Fitted: `network_`, `preset_`, `history_`, `loss_curve_`, `classes_`, `preparation_` (how columns become
@@ -118,6 +125,9 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
         callbacks: Sequence[Callback | Callable[[Any], None]] = (),
         engine: str = "auto",
         threads: int | None = None,
+        n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | None = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(
@@ -126,7 +136,7 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
             ensemble=ensemble, drawn=drawn, categorical_features=categorical_features,
             dtype=dtype, random_state=random_state, warm_start=warm_start, callbacks=callbacks, engine=engine,
-            threads=threads, verbose=verbose,
+            threads=threads, n_jobs=n_jobs, checkpoint=checkpoint, every=every, verbose=verbose,
         )  # fmt: skip
         self.class_weight = class_weight
         self.label_smoothing = label_smoothing

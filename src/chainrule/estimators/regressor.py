@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -77,6 +78,9 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
         callbacks: Sequence[Callback | Callable[[Any], None]] = (),
         engine: str = "auto",
         threads: int | None = None,
+        n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | None = None,
         verbose: bool = False,
     ) -> None:
         super().__init__(
@@ -85,7 +89,7 @@ class NetworkRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc]
             epochs=epochs, early_stopping=early_stopping, validation_fraction=validation_fraction,
             ensemble=ensemble, drawn=drawn, categorical_features=categorical_features,
             dtype=dtype, random_state=random_state, warm_start=warm_start, callbacks=callbacks, engine=engine,
-            threads=threads, verbose=verbose,
+            threads=threads, n_jobs=n_jobs, checkpoint=checkpoint, every=every, verbose=verbose,
         )  # fmt: skip
         self.loss = loss
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -92,6 +93,9 @@ class EstimatorSettings(BaseEstimator):  # type: ignore[misc]
         callbacks: Sequence[Callback | Callable[[Any], None]] = (),
         engine: str = "auto",
         threads: int | None = None,
+        n_jobs: int | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
+        every: str | None = None,
         verbose: bool = False,
     ) -> None:
         self.preset = preset
@@ -115,6 +119,9 @@ class EstimatorSettings(BaseEstimator):  # type: ignore[misc]
         self.callbacks = callbacks
         self.engine = engine
         self.threads = threads
+        self.n_jobs = n_jobs
+        self.checkpoint = checkpoint
+        self.every = every
         self.verbose = verbose
 
     def __sklearn_tags__(self) -> Any:

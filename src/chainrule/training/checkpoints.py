@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 import warnings
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,10 +18,23 @@ from chainrule.training.captured import capture, named_callbacks, put_back
 from chainrule.training.intervals import Interval
 from chainrule.training.state import Training
 
-__all__ = ["EVERY", "CheckpointWarning", "Checkpoints", "EpochPlace", "go_on"]
+__all__ = [
+    "EVERY",
+    "NETWORKS",
+    "CheckpointWarning",
+    "Checkpoints",
+    "EpochPlace",
+    "Fit",
+    "beginning",
+    "go_on",
+    "rejoin",
+    "state_of",
+]
 
 #: How often a checkpoint is written if nobody says: every half minute, at the most.
 EVERY = Interval(seconds=30.0)
+#: Where a checkpoint of many fits has the state of each.
+NETWORKS = "networks"
 #: The share of the time that checkpoints by the clock may take.
 SHARE = 0.02
 
@@ -42,8 +56,14 @@ class EpochPlace:
 class Fit(Protocol):
     """A fit that runs, as far as checkpoints see it."""
 
-    trainer: Training
-    callbacks: list[Callback]
+    @property
+    def trainer(self) -> Training:
+        """The training."""
+
+    @property
+    def callbacks(self) -> Sequence[Callback]:
+        """Those whose state is kept."""
+
     #: How far the present epoch has come; None between two epochs.
     place: EpochPlace | None
     #: How many threads share a batch.
@@ -69,14 +89,20 @@ class Checkpoints:
         self.latest: str | None = None
         #: Whether the state that the fit ends with is written.
         self.complete = False
-        self._step = self._epoch = -1
+        #: The steps and epochs of each training, by its id, that the latest checkpoint has.
+        self._kept: dict[int, tuple[int, int]] = {}
         self._written, self._cost = time.perf_counter(), 0.0
 
     def steps_left(self, loop: Fit) -> int:
         """How many steps may be made in one go until a checkpoint is due."""
         if self.every.steps is None:
             return sys.maxsize
-        return max(1, self.every.steps - (loop.trainer.history.steps - self._step))
+        return max(1, self.every.steps - self._since(loop.trainer)[0])
+
+    def _since(self, training: Training) -> tuple[int, int]:
+        """The steps and epochs of a training since its latest checkpoint."""
+        steps, epochs = self._kept.get(id(training), (-1, -1))
+        return training.history.steps - steps, training.current_epoch - epochs
 
     def begin(self, loop: Fit) -> None:
         """Write the first checkpoint, so that a folder that cannot be written is found at once."""
@@ -84,45 +110,60 @@ class Checkpoints:
 
     def observe(self, loop: Fit, *, epoch_ended: bool) -> None:
         """After a step, or an epoch: write a checkpoint if one is due."""
-        every, trainer = self.every, loop.trainer
-        if every.steps is not None:
-            due = trainer.history.steps - self._step >= every.steps
-        elif every.epochs is not None:
-            due = epoch_ended and trainer.current_epoch - self._epoch >= every.epochs
-        else:
-            waited = time.perf_counter() - self._written
-            due = waited >= max(every.seconds or 0.0, self._cost / SHARE)
-        if due:
+        if self.due(loop, epoch_ended=epoch_ended):
             self.write(loop)
 
-    def write(self, loop: Fit, *, ended: Text | str | None = None, must: bool = False) -> None:
+    def due(self, loop: Fit, *, epoch_ended: bool) -> bool:
+        """Whether a checkpoint is to be written after a step, or an epoch."""
+        every, (steps, epochs) = self.every, self._since(loop.trainer)
+        if every.steps is not None:
+            return steps >= every.steps
+        if every.epochs is not None:
+            return epoch_ended and epochs >= every.epochs
+        return self.late()
+
+    def late(self) -> bool:
+        """Whether a checkpoint is due by the clock."""
+        if self.every.seconds is None:
+            return False
+        waited = time.perf_counter() - self._written
+        return waited >= max(self.every.seconds, self._cost / SHARE)
+
+    def end(self, loop: Fit, why: str | None) -> None:
+        """Write the state at the end of a fit.
+
+        `why`: what ended it, if that was neither the number of epochs nor an interruption.
+        """
+        self.write(loop, ended=why)
+
+    def write(self, loop: Fit, *, ended: str | None = None, must: bool = False) -> None:
         """Write a checkpoint now. If that fails, say so and go on, unless it `must` be written."""
         began = time.perf_counter()
-        trainer = loop.trainer
-        checkpoint = Checkpoint(
-            step=trainer.history.steps,
-            epoch=trainer.current_epoch,
-            settings=self.settings,
-            state={
-                **capture(trainer),
-                **_place(loop),
-                "first": self.first,
-                "callbacks": {k: c.state() for k, c in named_callbacks(loop.callbacks).items()},
-                "engine": trainer.engine_used,
-                "threads": loop.threads,
-                "ended": None if ended is None else str(ended),
-            },
-            score=_score(loop),
-        )
+        checkpoint = self._checkpoint(loop, ended)
         try:
             self.latest = self.folder.write(checkpoint)
         except OSError as error:
             if must:
                 raise
             self._warn(error)
-        self._step, self._epoch = checkpoint.step, checkpoint.epoch
+        trainings = self._trainings(loop)
+        self._kept = {id(one): (one.history.steps, one.current_epoch) for one in trainings}
         self._written = time.perf_counter()
         self._cost = self._written - began
+
+    def _trainings(self, loop: Fit) -> Sequence[Training]:
+        """The trainings that a checkpoint has the state of."""
+        return [loop.trainer]
+
+    def _checkpoint(self, loop: Fit, ended: str | None) -> Checkpoint:
+        trainer = loop.trainer
+        return Checkpoint(
+            step=trainer.history.steps,
+            epoch=trainer.current_epoch,
+            settings=self.settings,
+            state=state_of(loop, self.first, ended),
+            score=_score(loop),
+        )
 
     def _warn(self, error: OSError) -> None:
         there = self.latest or self.folder.path
@@ -140,15 +181,40 @@ class Checkpoints:
         return _("the training up to its latest checkpoint is in {file}", file=self.latest)
 
 
-def go_on(loop: Fit, checkpoint: Checkpoint) -> None:
-    """Set a loop that is about to run to the place of a checkpoint."""
-    state = checkpoint.state
-    put_back(loop.trainer, state)
-    for name, callback in named_callbacks(loop.callbacks).items():
+def beginning(training: Training) -> dict[str, Any]:
+    """What a fit begins with: the generator, before it holds rows out, and the epochs before it."""
+    return {"generator": training.rng.bit_generator.state, "epoch": training.current_epoch}
+
+
+def state_of(fit: Fit, first: Mapping[str, Any], ended: str | None = None) -> dict[str, Any]:
+    """The state of a fit between two steps, as plain values; `first` is what it began with.
+
+    `ended`: what ended it, if that was neither the number of epochs nor an interruption.
+    """
+    return {
+        **capture(fit.trainer),
+        **_place(fit),
+        "first": dict(first),
+        "callbacks": {k: c.state() for k, c in named_callbacks(fit.callbacks).items()},
+        "engine": fit.trainer.engine_used,
+        "threads": fit.threads,
+        "ended": ended,
+    }
+
+
+def go_on(fit: Fit, state: Mapping[str, Any]) -> None:
+    """Set a fit that is about to run to the place that `state_of` found."""
+    put_back(fit.trainer, state)
+    rejoin(fit, state)
+
+
+def rejoin(fit: Fit, state: Mapping[str, Any]) -> None:
+    """Set the callbacks of a fit, and how far its epoch has come, whose training is put back already."""
+    for name, callback in named_callbacks(fit.callbacks).items():
         if name in state["callbacks"]:
             callback.restore(state["callbacks"][name])
     place = state["place"]
-    loop.place = None if place is None else EpochPlace(state["generator"], **place)
+    fit.place = None if place is None else EpochPlace(state["generator"], **place)
 
 
 def _place(loop: Fit) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class Loop:
                 self._run(left)
                 if checkpoints is not None and not checkpoints.complete:
                     why = trainer.stop_reason  # first: a signal may come at any time
-                    checkpoints.write(self, ended=None if trainer.interrupted else why)
+                    checkpoints.end(self, None if trainer.interrupted else why)
             received = trainer.received = trainer.received or self.interrupt.received
             if received is not None:
                 trainer.stop(_("stopped by {signal}", signal=received.name))
@@ -148,7 +148,7 @@ class Loop:
 
     def _go_on(self, resumed: Checkpoint) -> int:
         """Go to the place of a checkpoint; gives the number of epochs that are left."""
-        go_on(self, resumed)
+        go_on(self, resumed.state)
         state, trainer = resumed.state, self.trainer
         self.progress.say(_("going on from {file}", file=resumed.path))
         if state["ended"] is not None:  # something other than the number of epochs ended it

@@ -3,34 +3,29 @@
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.errors import NonFiniteError, SettingError, shown
-from chainrule.lang.messages import Text, _, _n
+from chainrule.errors import SettingError, shown
+from chainrule.lang.messages import _, _n
 from chainrule.layers.initial import Seed, generator
 from chainrule.networks import Network
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.schedules import Constant
 from chainrule.settings import language, positive, whole
-from chainrule.training.batches import batch_count
 from chainrule.training.callbacks import EarlyStopping, as_early_stopping
-from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
-from chainrule.training.loop import Settings
-from chainrule.training.metrics import Metric, named_metrics
+from chainrule.training.jobs import Jobs, job_count
+from chainrule.training.many_kept import kept_in
+from chainrule.training.metrics import Metric
 from chainrule.training.progress import ProgressOfMany
-from chainrule.training.signals import Interrupt
-from chainrule.training.structure import rule_of, structure_of
+from chainrule.training.sharing import ManyFits
+from chainrule.training.signals import end_by
 from chainrule.training.trainer import Data, Trainer
-
-if TYPE_CHECKING:
-    from chainrule.training.pool import Cohort
 
 __all__ = ["fit_many"]
 
@@ -55,8 +50,12 @@ def fit_many(
     drop_last: bool = False,
     engine: str = "auto",
     threads: int | None = None,
+    n_jobs: int | None = None,
     progress: str | bool | None = "auto",
     lang: str | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    every: str | None = None,
+    keep: int = 2,
 ) -> list[History]:
     """Train many networks at once on all cores, and return the history of each.
 
@@ -81,6 +80,19 @@ def fit_many(
     `history.stopped` gives the reason. A network whose loss or gradient is not finite stops with the
     parameters of its last good step, the reason in `history.stopped`, and the NonFiniteError that
     its Trainer would have raised in `history.error`; the others go on.
+
+    `n_jobs`: how many processes share the networks, by joblib (extra `[sklearn]`), -1 for one per core;
+    within `joblib.parallel_config("dask")` or `"ray"` the jobs of that cluster, whatever `n_jobs` says.
+    By default this process alone, outside of such a block. Each job trains some of the networks, with
+    the same bits; `docs/many.md` has more.
+
+    `checkpoint`: a folder that gets the state of all networks, `every` so often and at the end; the
+    latest `keep` stay. The same call goes on from the newest one there: the bits are then those of a
+    call that was never stopped. `epochs` may be larger; anything else that differs is refused. Signals
+    and full disks are as in `Trainer.fit`.
+
+    Raises:
+        SettingError: an argument that does not fit; or a checkpoint of another training.
 
     >>> import chainrule as cr
     >>> x, t = cr.datasets.spiral()
@@ -113,229 +125,19 @@ def fit_many(
         )
     )
     shown_progress = ProgressOfMany(progress, many, epochs, options["lang"])
-    fit = _Fit(trainers, data, epochs, options, early_stopping, shown_progress)
+    fits = ManyFits(trainers, range(many), data, epochs, options, early_stopping, shown_progress)
     try:
-        fit.run()
+        with kept_in(checkpoint, every, keep, fits):
+            places = fits.finish_ended()
+            if job_count(n_jobs) == 1:
+                fits.run(fits.groups(places))
+            else:
+                Jobs(fits, places, n_jobs).run()
     finally:
         shown_progress.close()
+    if fits.received is not None:
+        end_by(fits.received)
     return [trainer.history for trainer in trainers]
-
-
-class _Fit:
-    """One call of `fit_many`: who shares a step, and who is trained alone."""
-
-    def __init__(
-        self,
-        trainers: list[Trainer],
-        data: list[tuple[Any, Any, Any, Any]],
-        epochs: int,
-        options: dict[str, Any],
-        stopping: EarlyStopping | None,
-        progress: ProgressOfMany,
-    ) -> None:
-        self.trainers, self.data, self.epochs, self.options = trainers, data, epochs, options
-        self.stopping, self.progress = stopping, progress
-        #: The trainers for themselves, each with its number.
-        self.alone: list[tuple[int, Trainer]] = []
-        self.current: Trainer | None = None
-        self.interrupted = False
-        self._told: set[Text] = set()
-
-    def interrupt(self) -> None:
-        """End training, since Ctrl-C was pressed."""
-        self.interrupted = True
-        if self.current is not None:
-            self.current.interrupt()
-
-    def run(self) -> None:
-        """Train all networks."""
-        cohorts = self._cohorts()
-        for i, trainer in self.alone:
-            trainer._enter(*self.data[i][:3])  # so that data which do not fit are refused at once
-        if cohorts:
-            from chainrule.engine.compiled.threads import thread_count
-            from chainrule.training.pool import Pool
-
-            self.progress.begin()
-            count = thread_count(self.trainers[0].threads)
-            pool = Pool(cohorts, self.epochs, count, self.progress)
-            pool.run()
-            self.interrupted = pool.interrupted
-        with Interrupt(self):
-            for i, trainer in self.alone:
-                self._one(i, trainer)
-
-    def _one(self, i: int, trainer: Trainer) -> None:
-        """Train a network by its own Trainer."""
-        history, (x, t, w, validation) = trainer.history, self.data[i]
-        if self.interrupted:
-            trainer.interrupt()
-            history.stopped, history.interrupted = trainer.stop_reason, True
-        else:
-            self.current = trainer
-            try:
-                trainer.fit(
-                    x, t, self.epochs, validation=validation, sample_weight=w, progress=None,
-                    early_stopping=copy.copy(self.stopping), **self.options,
-                )  # fmt: skip
-            except NonFiniteError as error:
-                history.stopped, history.error = error.args[0], error
-        epochs = history.epochs
-        self.progress.advance(self.epochs)
-        self.progress.end(epochs[-1]["loss"] if epochs else math.nan)
-
-    # -- who shares a step ------------------------------------------------------------------------
-
-    def _cohorts(self) -> list[Cohort]:
-        """The networks that share compiled steps; the others are put into `alone`."""
-        groups: dict[tuple[Hashable, ...], list[_Entry]] = {}
-        for entry in self._entries():
-            o = entry.trainer.optimizer
-            alike = id(entry.structure), rule_of(o), o.schedule.observes, entry.kinds()
-            groups.setdefault(alike, []).append(entry)
-        cohorts: list[Cohort] = []
-        for (_structure, *rest), entries in groups.items():
-            key = entries[0].structure, *rest
-            choice = self._choice(entries)
-            if choice.engine == "compiled":
-                cohorts += self._made(entries, key)
-            else:
-                self._leave(entries, choice.reason)
-        self.alone.sort(key=lambda each: each[0])
-        return cohorts
-
-    def _entries(self) -> Iterator[_Entry]:
-        """The networks that may share a step, with their data; the others are put into `alone`."""
-        firsts: dict[Hashable, tuple[Hashable, Trainer]] = {}
-        entered: dict[Hashable, Any] = {}
-        apart: list[int] = []
-        for i, trainer in enumerate(self.trainers):
-            o = trainer.optimizer
-            by_hand = not isinstance(trainer.model, Network) or not isinstance(o, Optimizer)
-            found = None if by_hand or trainer.engine == "numpy" else structure_of(trainer.model)
-            if found is None:
-                apart.append(i)
-                continue
-            structure, first = firsts.setdefault(found[0], (found[0], trainer))
-            x, t, w, validation = self.data[i]
-            key = id(structure), id(x), id(t), id(w)
-            if key not in entered:
-                entered[key] = first._enter(x, t, w)
-            xs, ts, ws = entered[key]
-            rows = held_out = None
-            if isinstance(validation, tuple | list):
-                key_of_held_out = id(structure), id(validation)
-                if key_of_held_out not in entered:
-                    entered[key_of_held_out] = first._split(xs, ts, ws, validation)[3]
-                held_out = entered[key_of_held_out]
-            elif validation is not None:
-                rows, rest = trainer._parted(ts, validation)
-                held_out = xs[rest], ts[rest]
-            yield _Entry(
-                i, trainer, entered[key], rows, held_out, structure, found[1], self.options
-            )
-        self.alone += [(i, self.trainers[i]) for i in apart]
-        _refuse_shared([trainer.model for trainer in self.trainers], apart)
-
-    def _choice(self, entries: list[_Entry]) -> Choice:
-        """The engine for networks of one structure."""
-        first = entries[0]
-        trainer, (x, t, w) = first.trainer, first.data
-        n = first.batch
-        drops = self.options["drop_last"]
-        steps = self.epochs * sum(batch_count(e.n, n, drops) for e in entries)
-        choice = choose(trainer, x[:n], t[:n], None if w is None else w[:n], steps)
-        if choice.reason is not None and (trainer.engine == "compiled" or choice.by_hand):
-            self._tell(choice.reason)
-        return choice
-
-    def _made(self, entries: list[_Entry], key: Hashable) -> list[Cohort]:
-        """The cohorts of networks of one structure; those that cannot be compiled are left alone."""
-        from chainrule.engine.compiled.values import NotCompilable
-        from chainrule.training.pool import Cohort, Group, Member
-
-        first, settings = entries[0], self._settings(entries[0])
-        group: Group | None = None
-        cohorts: dict[int, Cohort] = {}
-        for entry in entries:
-            member = Member(
-                entry.trainer, entry.data, entry.rows, entry.held_out,
-                copy.copy(self.stopping), entry.structure, entry.seeds,
-            )  # fmt: skip
-            try:
-                if group is None:
-                    group = Group(member, first.batch, settings, key, self.progress.say)
-                group.data_of(member)
-            except NotCompilable as error:
-                reason: Text = error.args[0]
-                self._leave(entries if group is None else [entry], reason)
-                if group is None:
-                    return []
-                continue
-            cohorts.setdefault(member.n, Cohort(group, member.n)).add(member)
-        return list(cohorts.values())
-
-    def _settings(self, entry: _Entry) -> Settings:
-        """The settings of a fit, as a Trainer makes them."""
-        metrics, evaluates = self.options["metrics"], entry.held_out is not None
-        evaluates = evaluates or metrics is not None
-        kind = entry.trainer.kind_of(entry.data[1])
-        return Settings(
-            entry.batch,
-            None,
-            named_metrics(metrics, kind) if evaluates else {},
-            self.options["max_grad"],
-            self.options["shuffle"],
-            self.options["drop_last"],
-        )
-
-    def _leave(self, entries: list[_Entry], reason: Text | None) -> None:
-        """Leave networks to the NumPy engine, one after another."""
-        for entry in entries:
-            entry.trainer.engine = "numpy"
-            if entry.rows is not None:  # the rows are drawn already
-                held_out = entry.held_out
-                x, t, w = (None if a is None else a[entry.rows] for a in entry.data)
-                self.data[entry.i] = x, t, w, held_out
-            self.alone.append((entry.i, entry.trainer))
-        if reason is not None and self.trainers[0].engine == "compiled":
-            self._tell(reason)
-
-    def _tell(self, reason: Text) -> None:
-        """Say once why networks are not compiled."""
-        if reason not in self._told:
-            self._told.add(reason)
-            self.progress.say(_("This training runs on the NumPy engine: {why}.", why=reason))
-
-
-@dataclass
-class _Entry:
-    """A network that may share a step, with its data as the network takes them."""
-
-    i: int
-    trainer: Trainer
-    data: tuple[Array, Array, Array | None]
-    rows: Array | None
-    held_out: tuple[Array, Array] | None
-    structure: Hashable
-    seeds: list[int]
-    options: dict[str, Any]
-
-    @property
-    def n(self) -> int:
-        """How many rows it is trained on."""
-        return len(self.data[0]) if self.rows is None else len(self.rows)
-
-    @property
-    def batch(self) -> int:
-        """The rows of a batch."""
-        return min(int(self.options["batch_size"]), self.n)
-
-    def kinds(self) -> Hashable:
-        """The kinds of its data, and of those held out."""
-        held_out = self.held_out or ()
-        kinds = tuple(a is not None and (a.shape[1:], a.dtype.str) for a in (*self.data, *held_out))
-        return self.batch, kinds
 
 
 def _trainers(
@@ -421,26 +223,6 @@ def _refuse_twice(name: str, given: Sequence[Any]) -> None:
                     i=i,
                 )
             )
-
-
-def _refuse_shared(networks: Sequence[Any], apart: Sequence[int]) -> None:
-    """Raise for networks that share parameters."""
-    if not any(isinstance(networks[i], Network) for i in apart):
-        return
-    owners: dict[int, int] = {}
-    for i, network in enumerate(networks):
-        if isinstance(network, Network):
-            for parameter in network.named_parameters().values():
-                first = owners.setdefault(id(parameter), i)
-                if first != i:
-                    raise SettingError(
-                        _(
-                            "networks[{first}] and networks[{i}] share parameters, which two trainings"
-                            " would change at once. Train them one after the other.",
-                            first=first,
-                            i=i,
-                        )
-                    )
 
 
 def _for_each(given: Any, many: int, kind: type) -> list[Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import math
+import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,8 @@ from chainrule.engine.compiled.pieces import bound
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.errors import NonFiniteError, RecordingError
 from chainrule.graph.reads import outdated
-from chainrule.lang.messages import _
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import _, in_language
 from chainrule.layers import Loss
 from chainrule.networks import Network
 from chainrule.networks.flat import Segment
@@ -28,12 +30,14 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer, clip_grads
 from chainrule.schedules import Constant
 from chainrule.training.batches import Batches, rows_used
-from chainrule.training.callbacks import EarlyStopping
+from chainrule.training.callbacks import Callback, EarlyStopping
+from chainrule.training.captured import put_back
+from chainrule.training.checkpoints import EpochPlace, rejoin
 from chainrule.training.compiled import CALL_SECONDS, epoch_means
 from chainrule.training.cost import step_estimate
+from chainrule.training.kept_fits import KeptFits
 from chainrule.training.loop import Settings, columns, not_finite_after
 from chainrule.training.progress import ProgressOfMany
-from chainrule.training.signals import Interrupt
 from chainrule.training.state import scores_of
 from chainrule.training.stepper import BUFFER, Stepper
 from chainrule.training.structure import structure_of
@@ -59,13 +63,17 @@ class Member:
         stopping: EarlyStopping | None,
         structure: Hashable,
         seeds: Sequence[int],
+        epochs: int,
+        number: int,
     ) -> None:
         self.trainer, self.data, self.rows, self.held_out = trainer, data, rows, held_out
         self.stopping, self.structure, self.seeds = stopping, structure, seeds
+        #: Which of the networks of the call it is.
+        self.number = number
         #: How many rows it is trained on.
         self.n = len(data[0]) if rows is None else len(rows)
         #: How many epochs are left.
-        self.left = 0
+        self.left = epochs
         self.begun = self.ended = False
         self.error: NonFiniteError | None = None
         self.segments: Sequence[Segment] = ()
@@ -73,6 +81,28 @@ class Member:
         self.changing: list[Array] = []
         self.given: Given | None = None
         self.cohort: Cohort
+        #: The state that it goes on from.
+        self.resumed: Mapping[str, Any] | None = None
+        #: How far the present epoch has come, between two rounds; None between two epochs.
+        self.place: EpochPlace | None = None
+        self.threads = 1
+
+    @property
+    def callbacks(self) -> list[Callback]:
+        """What observes it."""
+        return [self.stopping] if self.begun and self.stopping is not None else []
+
+    @property
+    def made(self) -> int:
+        """How many steps of the present epoch are made."""
+        return 0 if self.place is None else self.place.steps
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self.resumed = state
+        self.left -= state["epoch"] - state["first"]["epoch"]
+        put_back(self.trainer, state)
+        rejoin(self, state)
 
     @property
     def evaluated(self) -> tuple[Array, Array]:
@@ -163,6 +193,8 @@ class Group:
         trainer.history.reserve(member.left * member.cohort.steps)
         if member.stopping is not None:
             member.stopping.on_start(trainer)
+            if member.resumed is not None:
+                rejoin(member, member.resumed)
 
 
 #: The steps of small networks, for later calls.
@@ -230,6 +262,18 @@ class Cohort:
         """The rows of an epoch's order that are batch i."""
         return slice(self.starts[i], self.starts[i] + self.group.batch)
 
+    def batches(self, member: Member) -> Batches:
+        """What draws a member's orders."""
+        group, rng = self.group, member.trainer.rng
+        shuffled, drops = group.settings.shuffle, group.settings.drop_last
+        return Batches(self.n, group.batch, rng, shuffled=shuffled, drop_last=drops)
+
+    def draw(self, member: Member, order: Array) -> None:
+        """Draw the orders of a member's next epochs (epochs, rows)."""
+        self.batches(member).shuffle(order)
+        if member.rows is not None:
+            order[...] = member.rows[order]
+
     def bounds(self, epochs: int) -> Array:
         """Where the steps of some epochs begin, and the last ends."""
         if epochs not in self._bounds:
@@ -244,14 +288,20 @@ class _Round:
     def __init__(self, cohort: Cohort, team: list[Member], epochs: int, most: int) -> None:
         self.cohort, self.team, self.epochs, self.most = cohort, team, epochs, most
         steps = epochs * cohort.steps
+        #: The steps of its first epoch that earlier rounds made.
+        self.made = made = team[0].made
         self.orders = np.empty((len(team), epochs, cohort.used), np.intp)
         self.losses = np.zeros((len(team), steps))
+        for row, member in zip(self.losses, team, strict=True):
+            history = member.trainer.history
+            row[:made] = history.losses[history.steps - made :]
         #: How many steps went well, and whether one did not.
-        self.good, self.failed = np.zeros(len(team), np.int64), np.zeros(len(team), bool)
+        self.good, self.failed = np.full(len(team), made, np.int64), np.zeros(len(team), bool)
         optimizers: list[Optimizer] = [m.trainer.optimizer for m in team]
-        self.updates = [o.iter for o in optimizers]
+        #: The updates before its first epoch.
+        self.updates = [o.iter - made for o in optimizers]
         known: dict[Any, Array] = {}
-        self.rates = [_rates(o, steps, known) for o in optimizers]
+        self.rates = [_rates(o, steps - made, known) for o in optimizers]
         shared, settings = cohort.group.shared, cohort.group.settings
         self.words = np.stack([m.given.words for m in team if m.given is not None])
         self.places = shared.places
@@ -263,36 +313,24 @@ class _Round:
         self.generators = [m.trainer.rng.bit_generator.state for m in team]
         self.seconds = 0.0
 
-    def batches(self, member: Member) -> Batches:
-        """What draws a member's orders."""
-        group = self.cohort.group
-        settings, rng = group.settings, member.trainer.rng
-        shuffled, drops = settings.shuffle, settings.drop_last
-        return Batches(self.cohort.n, group.batch, rng, shuffled=shuffled, drop_last=drops)
-
     def outputs(self) -> dict[int, Array]:
-        """The outputs for the rows to evaluate, of the members that have ended an epoch."""
+        """The outputs for the rows to evaluate, of the members that have ended the epoch."""
         return {
             i: np.asarray(member.trainer.model.predict(member.evaluated[0]))
             for i, member in enumerate(self.team)
-            if self.good[i] and not self.failed[i]
+            if self.good[i] == self.losses.shape[1]
         }
-
-    def shuffle(self) -> None:
-        """Draw the orders of all epochs."""
-        for member, order in zip(self.team, self.orders, strict=True):
-            self.batches(member).shuffle(order)
-            if member.rows is not None:
-                order[...] = member.rows[order]
 
     def run(self, workplace: Workplace, pool: Pool) -> None:
         """Make the steps, in as many calls as that takes."""
-        bounds, done, all_steps = self.cohort.bounds(self.epochs), 0, self.losses.shape[1]
+        bounds, done = self.cohort.bounds(self.epochs), self.made
+        last = min(self.losses.shape[1], done + pool.steps_left(self.team))
         start_time = time.perf_counter()
-        self.shuffle()
-        while done < all_steps and not (pool.stopped or self.failed.any()):
+        for member, order in zip(self.team, self.orders, strict=True):
+            self.cohort.draw(member, order)
+        while done < last and not (pool.pauses() or self.failed.any()):
             began = time.perf_counter()
-            some = bounds[done : done + self.most + 1]
+            some = bounds[done : min(done + self.most, last) + 1]
             steps, saved = len(some) - 1, [[a.copy() for a in m.changing] for m in self.team]
             self._point(self.words, some, done)
             went = workplace.run(self.words)
@@ -326,7 +364,8 @@ class _Round:
         words[:, place + 1] = steps
         place = places["rates"]
         for own, rates in zip(words, self.rates, strict=True):
-            put(own, place, rates[done : done + steps] if len(rates) > 1 else rates)
+            first = done - self.made
+            put(own, place, rates[first : first + steps] if len(rates) > 1 else rates)
 
 
 def _rates(optimizer: Optimizer, steps: int, known: dict[Any, Array]) -> Array:
@@ -343,28 +382,43 @@ class Pool:
     """Threads that train the members of cohorts, each as its own Trainer would.
 
     Only shuffling, making steps and predicting run in several threads at a time; whatever may be a
-    user's own code (schedules, metrics) runs in one.
+    user's own code (schedules, metrics) runs in one. With `kept`, which keeps their states, all end
+    their rounds when a checkpoint is due, and go on when it is written.
     """
 
     def __init__(
-        self, cohorts: Sequence[Cohort], epochs: int, threads: int, progress: ProgressOfMany
+        self,
+        cohorts: Sequence[Cohort],
+        threads: int,
+        progress: ProgressOfMany,
+        kept: KeptFits | None = None,
     ) -> None:
-        self.cohorts, self.progress = deque(cohorts), progress
+        self.cohorts, self.progress, self.kept = deque(cohorts), progress, kept
         self.members = [m for cohort in cohorts for m in cohort.waiting]
-        for member in self.members:
-            member.left = epochs
         self.threads = max(1, min(threads, len(self.members)))
         self.stopped = self.interrupted = False
-        self._turn = threading.Lock()
+        self._turn = threading.Condition()
+        #: How many rounds are running, and whether they are to end for a checkpoint.
+        self._running, self._pausing = 0, False
         self._error: BaseException | None = None
 
     def interrupt(self) -> None:
-        """End training after the calls that are running, since Ctrl-C was pressed."""
+        """End training after the calls that are running, since Ctrl-C was pressed, or a signal came."""
         self.stopped = self.interrupted = True
+
+    def pauses(self) -> bool:
+        """Whether rounds end before their last step."""
+        return self.stopped or self._pausing or (self.kept is not None and self.kept.late())
+
+    def steps_left(self, team: Sequence[Member]) -> int:
+        """How many steps a team may make until a checkpoint is due."""
+        if self.kept is None:
+            return sys.maxsize
+        return min(self.kept.steps_left(member) for member in team)
 
     def run(self) -> None:
         """Train all members."""
-        with Interrupt(self), ignore_fp_errors():
+        with ignore_fp_errors():
             np.setbufsize(BUFFER)  # as in a Trainer's loop; the threads take it over
             others = [
                 threading.Thread(
@@ -381,10 +435,11 @@ class Pool:
                     thread.join()
             if self._error is not None:
                 raise self._error
+            if self.kept is not None:
+                self.kept.write()
             for member in self.members:
                 if not member.ended:
-                    member.trainer.interrupt()
-                    self._end(member)
+                    self._end_within(member)
 
     def _work(self, k: int) -> None:
         """The work of thread k."""
@@ -397,15 +452,35 @@ class Pool:
                         return
                     group = following.cohort.group
                     workplace = group.workplace(k)
-                with group.alone():
-                    following.run(workplace, self)
-                outputs = following.outputs() if group.predicts else {}
-                with self._turn:
-                    if group.evaluates and not group.predicts:
-                        outputs = following.outputs()
-                    team = self._close(following, outputs)
+                    self._running += 1
+                try:
+                    with group.alone():
+                        following.run(workplace, self)
+                    outputs = following.outputs() if group.predicts else {}
+                    with self._turn:
+                        if group.evaluates and not group.predicts:
+                            outputs = following.outputs()
+                        team = self._close(following, outputs)
+                finally:
+                    with self._turn:
+                        self._running -= 1
+                        self._turn.notify_all()
+                if self.kept is not None:
+                    self._keep(self.kept, following.team)
         except BaseException as error:
             self.stopped, self._error = True, self._error or error
+
+    def _keep(self, kept: KeptFits, team: Sequence[Member]) -> None:
+        """After a round: if a checkpoint is due, wait for the others, and write it."""
+        with self._turn:
+            if not self._pausing:
+                self._pausing = any(kept.due(m, epoch_ended=m.place is None) for m in team)
+            while self._pausing and self._running and not self.stopped:
+                self._turn.wait()
+            if self._pausing and not self.stopped:
+                kept.write()
+            self._pausing = False
+            self._turn.notify_all()
 
     def _next(self, team: list[Member]) -> _Round | None:
         """What a thread does next, with the team that it has, or a new one."""
@@ -417,11 +492,16 @@ class Pool:
         waiting, observes = cohort.waiting, cohort.group.observes
         calls = CALL_SECONDS / (cohort.pace * cohort.steps)
         most = int(max(1, min(calls, MOST_ROWS / cohort.n)))
-        left = (team or waiting)[0].left
-        epochs = 1 if observes else min(left, most)
+        first = (team or waiting)[0]
+        left, made = first.left, first.made
+        epochs = 1 if observes or made else min(left, most)
+        if self.kept is not None and self.kept.every.epochs is not None:
+            epochs = min(epochs, self.kept.every.epochs)
         if observes or not team:
             fair = -(-len(waiting) // (2 * self.threads))
             while waiting and len(team) < max(1, min(most // epochs, len(team) + fair)):
+                if waiting[0].made != made or not (observes or waiting[0].left == left):
+                    break
                 member = waiting.popleft()
                 cohort.group.begin(member)
                 team = [*team, member]
@@ -441,7 +521,7 @@ class Pool:
     def _close(self, ran: _Round, outputs: dict[int, Array]) -> list[Member]:
         """Write a round into the histories; gives the members that go on."""
         cohort, steps = ran.cohort, ran.cohort.steps
-        share = ran.seconds / (len(ran.team) * ran.epochs)
+        share = ran.seconds * steps / (len(ran.team) * max(1, int(ran.good.max()) - ran.made))
         whole = None
         if ran.team[0].data[2] is None and (ran.good == ran.losses.shape[1]).all():
             orders = ran.orders.reshape(-1, cohort.used)
@@ -451,24 +531,26 @@ class Pool:
         for i, member in enumerate(ran.team):
             trainer, good, failed = member.trainer, int(ran.good[i]), bool(ran.failed[i])
             losses, order = ran.losses[i, :good], ran.orders[i]
-            trainer.history.add_steps(losses)
-            trainer.optimizer.iter += good
-            finished = good // steps if failed else -(-good // steps)
-            bad = order[finished, cohort.slice(good % steps)].copy() if failed else None
-            if (
-                finished + failed < ran.epochs
-            ):  # go back: epochs that did not run have drawn no order
+            trainer.history.add_steps(losses[ran.made :])
+            trainer.optimizer.iter += good - ran.made
+            finished, rest = divmod(good, steps)
+            bad = order[finished, cohort.slice(rest)].copy() if failed else None
+            if finished + failed < ran.epochs:  # go back: the other epochs have drawn no order
                 trainer.rng.bit_generator.state = ran.generators[i]
-                ran.batches(member).shuffle(np.empty_like(order[: finished + failed]))
-            means = None if whole is None else whole[i]
-            if means is None:
-                w = member.data[2]
-                means = epoch_means(losses, order[:finished], cohort.starts, cohort.sizes, w)
+                cohort.batches(member).shuffle(np.empty_like(order[: finished + failed]))
+            member.place = None
+            if rest and not failed:
+                lr = float(trainer.optimizer.schedule(ran.updates[i] + finished * steps))
+                bits = trainer.rng.bit_generator.state
+                member.place = EpochPlace(bits, lr, rest, share * rest / steps)
             if cohort.group.settings.max_grad:
                 clip_grads([s.grad for s in member.segments], cohort.group.settings.max_grad)
-            if self.interrupted and good < ran.losses.shape[1]:
-                trainer.interrupt()
-            try:
+            means = None if whole is None else whole[i]
+            if means is None:
+                losses = losses[: finished * steps]
+                w, starts = member.data[2], cohort.starts
+                means = epoch_means(losses, order[:finished], starts, cohort.sizes, w)
+            with self._member(member):
                 self._add_epochs(member, means.tolist(), ran.updates[i], share, outputs.get(i))
                 if bad is not None:
                     stepper = Stepper(
@@ -478,16 +560,45 @@ class Pool:
                         max_grad=cohort.group.settings.max_grad,
                     )
                     number, loss = trainer.current_epoch + 1, float(ran.losses[i, good])
-                    stepper.explain(bad, number, good % steps, loss)
-            except NonFiniteError as error:
-                member.error = error
-            member.left -= ran.epochs
+                    stepper.explain(bad, number, rest, loss)
+            member.left -= finished
             if member.left and not (trainer.stop_reason or member.error):
                 going.append(member)
             else:
                 self._end(member)
-            self.progress.advance(ran.epochs, member.left if member.ended else 0)
+            self.progress.advance(finished, member.left if member.ended else 0)
         return going
+
+    @contextmanager
+    def _member(self, member: Member) -> Iterator[None]:
+        """Within it, what goes wrong is of one member; a number that is not finite ends it alone."""
+        try:
+            yield
+        except NonFiniteError as error:
+            member.error = error
+        except Exception as error:
+            note = _("raised while networks[{i}] was trained", i=member.number)
+            error.add_note(in_language(note, chosen()))
+            raise
+
+    def _end_within(self, member: Member) -> None:
+        """End a member that is interrupted: an epoch that it is in the midst of ends there."""
+        trainer, place, cohort = member.trainer, member.place, member.cohort
+        trainer.interrupt()
+        if place is not None:
+            order = np.empty((1, cohort.used), np.intp)
+            cohort.draw(member, order)
+            losses, w = trainer.history.losses[-place.steps :], member.data[2]
+            means = epoch_means(losses, order, cohort.starts, cohort.sizes, w).tolist()
+            y = None
+            if cohort.group.evaluates:
+                y = np.asarray(trainer.model.predict(member.evaluated[0]))
+            before = trainer.optimizer.iter - place.steps
+            with self._member(member):
+                self._add_epochs(member, means, before, place.seconds, y)
+            trainer.interrupt()  # whatever an epoch more would have ended it by
+            member.place = None
+        self._end(member)
 
     def _add_epochs(
         self, member: Member, means: list[float], updates: int, share: float, y: Array | None
@@ -529,6 +640,8 @@ class Pool:
     def _end(self, member: Member) -> None:
         """A member's training has ended."""
         trainer, history = member.trainer, member.trainer.history
+        if self.kept is not None and not trainer.interrupted:
+            self.kept.keep(member, trainer.stop_reason, member.error)
         if member.begun and member.stopping is not None and member.error is None:
             member.stopping.on_end(trainer)
         history.stopped, history.interrupted = trainer.stop_reason, trainer.interrupted

@@ -36,6 +36,7 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 NAMES: dict[str, str] = {
     "network": _("the network"),
     "loss": _("the loss"),
+    "begun": _("the first weights or seeds"),
     "optimizer": _("the optimizer"),
     "batch_size": "batch_size",
     "max_grad": "max_grad",
@@ -48,6 +49,7 @@ NAMES: dict[str, str] = {
     "t": _("the targets t"),
     "sample_weight": "sample_weight",
     "reproducible": "reproducible",
+    "engine": "engine",
 }
 #: The settings of the trainer itself, which are compared before the state is put back.
 MODEL = ("network", "loss", "optimizer")
@@ -122,7 +124,9 @@ def digest(*arrays: Array) -> str:
     return whole.hexdigest()
 
 
-def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: str) -> None:
+def refuse_differences(
+    now: Mapping[str, Any], then: Mapping[str, Any], where: str, advice: str = _ADVICE
+) -> None:
     """Raise if settings differ from those of a checkpoint, naming each, with both values.
 
     Raises:
@@ -134,7 +138,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
         if value == old:
             continue
         label = NAMES[name]
-        if name in ("x", "t", "sample_weight") or (
+        if name in ("begun", "x", "t", "sample_weight") or (
             name == "validation" and {type(value), type(old)} == {str}
         ):
             problems.append(_("{name} differ from those of the checkpoint", name=label))
@@ -153,7 +157,7 @@ def refuse_differences(now: Mapping[str, Any], then: Mapping[str, Any], where: s
                 "{file} is of another training: {problems}. {advice}",
                 file=where,
                 problems=listed(problems, "clauses"),
-                advice=_ADVICE,
+                advice=advice,
             )
         )
 

@@ -36,7 +36,7 @@ from chainrule.training.batches import batch_count
 from chainrule.training.beginnings import refuse_other_trainings
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
-from chainrule.training.checkpoints import EVERY, Checkpoints
+from chainrule.training.checkpoints import EVERY, NETWORKS, Checkpoints, beginning
 from chainrule.training.choice import Choice, choose
 from chainrule.training.history import History
 from chainrule.training.intervals import Interval
@@ -57,7 +57,7 @@ from chainrule.training.state import Training
 if TYPE_CHECKING:
     from chainrule.script.script import Script
 
-__all__ = ["Trainer"]
+__all__ = ["Data", "Trainer", "refuse_nonfinite"]
 
 Array = npt.NDArray[Any]
 #: Inputs and learning rates above these are remarked on.
@@ -140,6 +140,8 @@ class Trainer(Training):
         #: The checkpoint that the next fit goes on from.
         self._resumed: Checkpoint | None = None
         self._may_differ = False
+        #: What writes the checkpoints of the next fit, if that is one of many.
+        self._keeper: Checkpoints | None = None
 
     # -- training ---------------------------------------------------------------------------------
 
@@ -200,12 +202,13 @@ class Trainer(Training):
         epochs = whole(epochs, "epochs")
         batch_size = whole(batch_size, "batch_size")
         resumed, self._resumed = self._resumed, None
+        keeper, self._keeper = self._keeper, None
         first = self._first(resumed)
         ranks = Ranks(self)
         whole_data = x, t, w = self._enter(x, t, sample_weight)
         part = part_of(len(x), self.communicator.rank, self.communicator.size)
-        ranks.together(lambda: _refuse_nonfinite(*whole_data[:2], part))
-        keeps = checkpoint is not None or resumed is not None
+        ranks.together(lambda: refuse_nonfinite(*whole_data[:2], part))
+        keeps = checkpoint is not None or (resumed is not None and keeper is None)
         told: dict[str, Any] = {}
         if keeps:  # of all rows, before some are held out
             ranks.by_first(lambda: told.update(data_settings(*whole_data)))
@@ -227,8 +230,9 @@ class Trainer(Training):
             callback_list,
             progress,
             language(lang),
+            checkpoints=keeper,
             resumed=resumed,
-            keeps=checkpoint is not None,
+            keeps=checkpoint is not None or keeper is not None,
         )
         given = held_out if isinstance(validation, tuple | list) else validation
         if ranks.several:
@@ -317,6 +321,13 @@ class Trainer(Training):
                     folder=os.fspath(folder),
                 )
             )
+        if NETWORKS in found.state:
+            raise SettingError(
+                _(
+                    "{file} has the networks of a call of fit_many: the same call goes on with them.",
+                    file=found.path,
+                )
+            )
         self._may_differ = may_differ
         self._refuse_differences(model_settings(self), found)
         put_back(self, found.state)
@@ -330,8 +341,7 @@ class Trainer(Training):
     def _first(self, resumed: Checkpoint | None) -> dict[str, Any]:
         """What a fit begins with: the generator, before it holds rows out, and the epochs before it."""
         if resumed is None:
-            bits = self.rng.bit_generator.state
-            return {"generator": bits, "epoch": self.current_epoch}
+            return beginning(self)
         first: dict[str, Any] = resumed.state["first"]
         self.rng.bit_generator.state = first["generator"]
         return first
@@ -526,7 +536,7 @@ class Trainer(Training):
                     )
                 )
             hx, ht, _none = self._enter(validation[0], validation[1], None)
-            _refuse_nonfinite(hx, ht)
+            refuse_nonfinite(hx, ht)
             return x, t, w, (hx, ht)
         train, rest = self._parted(t, validation)
         return x[train], t[train], None if w is None else w[train], (x[rest], t[rest])
@@ -554,7 +564,7 @@ class Trainer(Training):
     ) -> dict[str, float]:
         """The loss and the metrics on some data, in inference mode."""
         x, t, _none = self._enter(x, t, None)
-        _refuse_nonfinite(x, t)
+        refuse_nonfinite(x, t)
         return self.evaluate_prepared(x, t, named_metrics(metrics, self.kind_of(t)))
 
     def __repr__(self) -> str:
@@ -590,7 +600,7 @@ def _largest(x: Array) -> float:
     return max((max(float(part.max()), -float(part.min())) for part in parts), default=0.0)
 
 
-def _refuse_nonfinite(x: Array, t: Array, part: tuple[int, int] | None = None) -> None:
+def refuse_nonfinite(x: Array, t: Array, part: tuple[int, int] | None = None) -> None:
     """Raise if a number is not finite; of ranks each looks through its part of the rows."""
     for name, array in (("x", x), ("t", t)):
         _finite(name, array, *(part or (0, len(array))))

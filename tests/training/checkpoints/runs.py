@@ -22,7 +22,17 @@ from chainrule import schedules
 from chainrule.optimizers import global_norm
 from chainrule.training.batches import Batches
 
-__all__ = ["ALL", "ENGINES", "FEW", "STEPS", "going_on", "outcome", "trainer", "training"]
+__all__ = [
+    "ALL",
+    "ENGINES",
+    "FEW",
+    "STEPS",
+    "digest_of_many",
+    "going_on",
+    "outcome",
+    "trainer",
+    "training",
+]
 
 EPOCHS, BATCH, ROWS = 3, 16, 60
 #: Epochs without a better one before training ends; None: never.
@@ -124,6 +134,20 @@ def outcome(made: cr.Trainer, norms: list[float], orders: list[str]) -> dict[str
         "updates": made.optimizer.iter,
         "orders": orders,
     }
+
+
+def digest_of_many(networks: Any, optimizers: Any, histories: Any) -> str:
+    """A digest of everything that two equal calls of `fit_many` have in common."""
+    whole = hashlib.sha256()
+    for network, optimizer, history in zip(networks, optimizers, histories, strict=True):
+        params = [p.data for p in network.named_parameters().values()]
+        slots = [slot for group in optimizer._slots_of(params) for slot in group]
+        for array in (*params, *network.named_buffers().values(), *slots, history.losses):
+            whole.update(array.tobytes())
+        epochs = [{k: v for k, v in e.items() if k != "seconds"} for e in history.epochs]
+        told = optimizer.iter, epochs, history.stopped, str(history.error), history.interrupted
+        whole.update(repr((told, network.engine)).encode())
+    return whole.hexdigest()
 
 
 def watched() -> list[str]:
