@@ -312,3 +312,22 @@ def test_what_is_worth_another_attempt() -> None:
     end = lost(213, "-----\nThere are not enough slots\n-----", None, 9, begun=False)
     assert (end.code, end.again) == (2, False)
     assert str(end.why) == "mpiexec has not started the ranks: There are not enough slots"
+
+
+@needs_ranks
+def test_an_ensemble_that_one_process_keeps_together_is_not_begun_anew_on_ranks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "iris", "--preset", "table-small", "--ensemble", "2", "--engine", "numpy"]
+    process = start(*words, "--epochs", "500", "--checkpoint", "run", "--every", "5 steps")
+    while process.poll() is None and not list(Path("run").glob("*/*.safetensors")):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGTERM)
+    assert ended(process)[0] == -signal.SIGTERM
+    before = sorted(Path("run").rglob("*"))
+    code, _out, err = ended(start("resume", "run", "--ranks", "2"))
+    assert code == 2
+    assert "ensemble at once" in err
+    assert "Go on with --ranks 1." in err
+    assert sorted(Path("run").rglob("*")) == before

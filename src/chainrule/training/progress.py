@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+import statistics
 import sys
 import time
 from functools import reduce
@@ -197,8 +198,8 @@ class ProgressOfMany(Progress):
     def __init__(self, mode: str | bool | None, networks: int, epochs: int, lang: str) -> None:
         super().__init__(mode, networks * epochs, 1, lang)
         self.networks, self.ended = networks, 0
-        #: The sum of the last losses of those that have ended.
-        self._losses = 0.0
+        #: The last losses of those that have ended, and had an epoch.
+        self._losses: list[float] = []
 
     def advance(self, epochs: int, spared: int = 0) -> None:
         """A network has made some epochs more, and is spared others."""
@@ -211,9 +212,9 @@ class ProgressOfMany(Progress):
             self._move()
 
     def end(self, loss: float) -> None:
-        """A network has ended, with this loss."""
+        """A network has ended, with this loss; NaN if that was before its first epoch had."""
         self.ended += 1
-        self._losses += loss
+        self._losses += [] if math.isnan(loss) else [loss]
         late = time.monotonic() - self._shown > LINE_SECONDS
         if self.lines and (late or self.ended == self.networks):
             self._shown = time.monotonic()
@@ -226,9 +227,9 @@ class ProgressOfMany(Progress):
             self.networks,
             ended=self.ended,
         )
-        if not self.ended:
+        if not self._losses:
             return counted
-        return _both(counted, _("mean loss {loss:.4f}", loss=self._losses / self.ended))
+        return _both(counted, _("mean loss {loss:.4f}", loss=statistics.fmean(self._losses)))
 
     def close(self) -> None:
         """Bring the bar to its last state, and close it."""
