@@ -1,6 +1,6 @@
 """What checkpoints cost: trainings with them, at the default interval, beside the same without.
 
-    python benchmarks/checkpoints.py [--seconds 45] [--rounds 3]
+    python benchmarks/checkpoints.py [--seconds 45] [--rounds 3] [--only 784-1024]
 
 Trainings with and without take turns; the median of the ratios of their times, and how long writing one
 checkpoint takes, how large it is, and how many were written.
@@ -68,6 +68,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seconds", type=float, default=45.0, help="of a training")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--only", default="", help="the networks whose name begins like this")
     options = parser.parse_args()
     written: list[float] = []
     write = checkpoints.Checkpoints.write
@@ -81,6 +82,8 @@ def main() -> None:
     print("| network | with / without | one checkpoint | size | written in a training |")
     print("| --- | --: | --: | --: | --: |")
     for name, (make, rows, batch) in CASES.items():
+        if not name.startswith(options.only):
+            continue
         pace = trained(make, rows, batch, 3) / 3
         epochs = max(1, round(options.seconds / pace))
         ratios, size = [], 0

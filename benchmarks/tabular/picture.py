@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import matplotlib
 from benchmarks.tabular.models import MODELS
+from matplotlib.transforms import Bbox
 
 if TYPE_CHECKING:
     from benchmarks.tabular.report import Outcome
@@ -16,6 +17,11 @@ __all__ = ["draw"]
 
 #: Colours that people tell apart who see no red or green (Okabe and Ito).
 OURS, OTHERS = "#0072B2", "#D55E00"
+#: Where a name may stand beside its point: points to the right and up, and which of its ends is there.
+PLACES = [
+    (7, 5, "left"), (7, -7, "left"), (-7, 5, "right"), (-7, -7, "right"), (0, 12, "center"),
+    (0, -13, "center"), (7, 18, "left"), (7, -20, "left"),
+]  # fmt: skip
 
 
 def draw(outcome: Outcome, path: Path) -> None:
@@ -48,16 +54,14 @@ def _short(model: str) -> str:
 
 def _times(axes: Any, outcome: Outcome, mean: dict[str, float]) -> None:
     """A point for each model."""
+    points = {}
     for model, score in mean.items():
         ours = MODELS[model].title.startswith("chainrule")
         seconds = outcome.middle(model, "fit_cpu")
         axes.scatter(
             seconds, score, s=60, color=OURS if ours else OTHERS, marker="o" if ours else "s"
         )
-        axes.annotate(
-            _short(model), (seconds, score), (7, 5), textcoords="offset points", fontsize=9,
-            fontweight="bold" if ours else "normal",
-        )  # fmt: skip
+        points[model] = (seconds, score), ours
     axes.set_xscale("log")
     axes.set_xlabel("CPU seconds of a fit, median (log)")
     axes.set_ylabel("mean score: 1 is the best model of a table, 0 the worst")
@@ -66,3 +70,22 @@ def _times(axes: Any, outcome: Outcome, mean: dict[str, float]) -> None:
     axes.grid(color="#DDDDDD", linewidth=0.6)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
+    axes.figure.canvas.draw()  # which lays everything out, so that names can be measured
+    places = [axes.transData.transform(place) for place, _ours in points.values()]
+    taken = [Bbox.from_bounds(x - 7, y - 7, 14, 14) for x, y in places]
+    for model, (place, ours) in points.items():
+        taken.append(_named(axes, _short(model), place, ours, taken))
+
+
+def _named(axes: Any, name: str, place: Any, ours: bool, taken: list[Bbox]) -> Bbox:
+    """Write a name beside its point, at the first place that is free; gives the place."""
+    for x, y, side in PLACES:
+        text = axes.annotate(
+            name, place, (x, y), textcoords="offset points", ha=side, va="center", fontsize=9,
+            fontweight="bold" if ours else "normal",
+        )  # fmt: skip
+        box: Bbox = text.get_window_extent()
+        if (x, y, side) == PLACES[-1] or not any(box.overlaps(other) for other in taken):
+            return box
+        text.remove()
+    raise AssertionError("the last place is always taken")

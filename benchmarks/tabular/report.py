@@ -19,7 +19,7 @@ SAME = 1e-9
 
 
 class Outcome:
-    """The fits of the tables that every model has learnt, in all its splits."""
+    """The fits of the tables that every model has learnt; models are compared on the splits of all."""
 
     def __init__(self, records: Records) -> None:
         self.failed = [r for r in records if "failed" in r]
@@ -32,11 +32,19 @@ class Outcome:
         for r in done:
             self.fits[r["table"], r["model"]][r["split"]] = r
             self.rows[r["table"]] = r["rows"]
-        self.tables = [t for t in self.rows if all((t, m) in self.fits for m in self.models)]
+        self.tables = [t for t in self.rows if self._splits(t, self.models)]
+
+    def _splits(self, table: str, models: list[str]) -> list[int]:
+        """The splits of a table that all of some models have learnt."""
+        return sorted(set.intersection(*({*self.fits[table, m]} for m in models)))
+
+    def _shared(self, table: str, model: str) -> Records:
+        """A model's fits of the splits that all models have learnt."""
+        return [self.fits[table, model][s] for s in self._splits(table, self.models)]
 
     def error(self, table: str, model: str) -> float:
         """The mean over the splits."""
-        return statistics.fmean(r["error"] for r in self.fits[table, model].values())
+        return statistics.fmean(r["error"] for r in self._shared(table, model))
 
     def ranks(self, table: str) -> dict[str, float]:
         """From 1, the smallest error; the same errors share the mean of their places."""
@@ -72,15 +80,25 @@ class Outcome:
 
     def middle(self, model: str, what: str) -> float:
         """The median over all fits."""
-        every = [float(r[what]) for t in self.tables for r in self.fits[t, model].values()]
+        every = [float(r[what]) for t in self.tables for r in self._shared(t, model)]
         return statistics.median(every)
 
-    def noise(self, table: str, model: str, of: str) -> tuple[float, float]:
-        """The mean difference of two models' errors over the splits of both, and its standard error."""
-        ours, theirs = self.fits[table, model], self.fits[table, of]
-        apart = [ours[s]["error"] - theirs[s]["error"] for s in ours if s in theirs]
-        spread = statistics.stdev(apart) / math.sqrt(len(apart)) if len(apart) > 1 else math.inf
-        return statistics.fmean(apart), spread
+    @property
+    def splits(self) -> str:
+        """How many splits of a table all models have learnt."""
+        found = {len(self._splits(t, self.models)) for t in self.tables}
+        return " or ".join(map(str, sorted(found)))
+
+    @property
+    def longer(self) -> list[tuple[str, list[str], list[int]]]:
+        """The tables of which some models have learnt more splits than all: which models and splits."""
+        found = []
+        for t in self.tables:
+            shared = len(self._splits(t, self.models))
+            models = [m for m in self.models if len(self.fits[t, m]) > shared]
+            if len(models) > 1:
+                found.append((t, models, self._splits(t, models)))
+        return found
 
 
 def write(records: Records, out: Path) -> None:
@@ -104,9 +122,8 @@ def page(outcome: Outcome) -> str:
     ranks = [outcome.ranks(t) for t in outcome.tables]
     scores = [outcome.scores(t) for t in outcome.tables]
     order = sorted(outcome.models, key=lambda m: statistics.fmean(r[m] for r in ranks))
-    splits = max(len(fits) for fits in outcome.fits.values())
     lines = [
-        f"# Models on {len(outcome.tables)} real tables, {splits} splits each",
+        f"# Models on {len(outcome.tables)} real tables, {outcome.splits} splits each",
         "",
         "All at their defaults, on one thread; `python benchmarks/tables.py` says what is measured."
         " Rank: 1 is the best of all on every table. Score: 1 for the best model of a table and 0 for"
@@ -127,7 +144,7 @@ def page(outcome: Outcome) -> str:
             f"| {MODELS[m].title} | {rank:.2f} | {score:.2f} | {seconds[0]:.2f} | {seconds[1]:.2f}"
             f" | {seconds[2]:.3f} | {outcome.middle(m, 'memory'):,.0f} | {installed:,.0f} |"
         )
-    lines += ["", *_pairs(outcome), "", "## Errors", "", *_errors(outcome)]
+    lines += ["", *_pairs(outcome), *_longer(outcome), "", "## Errors", "", *_errors(outcome)]
     if outcome.failed:
         lines += ["", "## Failed", ""]
         lines += [
@@ -157,6 +174,32 @@ def _pairs(outcome: Outcome) -> list[str]:
             tied = f" (+{same})" if same else ""
             cells.append(f"{ahead}{tied}; ×{outcome.ratio(m, other, 'fit_cpu'):.2g}")
         lines.append(f"| {MODELS[m].title} | {' | '.join(cells)} |")
+    return lines
+
+
+def _longer(outcome: Outcome) -> list[str]:
+    """Models that were compared over more splits: the mean error, and how far the first two are apart."""
+    if not outcome.longer:
+        return []
+    models = outcome.longer[0][1]
+    one, other = models[:2]
+    lines = [
+        "",
+        "## Over more splits",
+        "",
+        "The mean error, and the mean of the differences of the first two models on the same rows with its"
+        " standard error (the rows of the splits overlap, so the true one is somewhat larger).",
+        "",
+        f"| table | splits | {' | '.join(MODELS[m].title for m in models)} | apart |",
+        "| --- | --: |" + " --: |" * (len(models) + 1),
+    ]
+    for table, _models, splits in outcome.longer:
+        errors = {m: [outcome.fits[table, m][s]["error"] for s in splits] for m in models}
+        apart = [a - b for a, b in zip(errors[one], errors[other], strict=True)]
+        spread = statistics.stdev(apart) / math.sqrt(len(apart))
+        cells = " | ".join(f"{statistics.fmean(errors[m]):.4f}" for m in models)
+        told = f"{statistics.fmean(apart):+.4f} ± {spread:.4f}"
+        lines.append(f"| {table} | {len(splits)} | {cells} | {told} |")
     return lines
 
 

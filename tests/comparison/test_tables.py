@@ -38,10 +38,24 @@ def test_ranks_and_scores_of_tables_that_all_have_learnt() -> None:
     assert outcome.scores("b") == {"auto": 0, "mlp": 0, "catboost": 1}
     assert outcome.ahead("auto", "mlp") == (1, 1)
     assert outcome.ratio("mlp", "auto", "fit_cpu") == pytest.approx(6)  # of 4, 9 and 6
-    assert outcome.noise("a", "auto", "mlp") == pytest.approx((-0.1, 0))
     page = report.page(outcome)
     assert "| scikit-learn MLP | 2.50 |" in page
     assert "took more than 1 s" in page
+
+
+def test_models_are_compared_on_the_splits_of_all_and_some_over_more() -> None:
+    more = [
+        fit("a", model, seed, error)
+        for seed, (auto, mlp) in {2: (0.9, 0.8), 3: (0.9, 0.6)}.items()
+        for model, error in (("auto", auto), ("mlp", mlp))
+    ]
+    outcome = Outcome([*FITS, *more])
+    assert outcome.splits == "1 or 2"
+    assert outcome.error("a", "auto") == pytest.approx(0.2)
+    assert outcome.longer == [("a", ["auto", "mlp"], [0, 1, 2, 3])]
+    apart = np.array([-0.1, -0.1, 0.1, 0.3])
+    told = f"{apart.mean():+.4f} ± {apart.std(ddof=1) / 2:.4f}"
+    assert f"| a | 4 | 0.5500 | 0.5000 | {told} |" in report.page(outcome)
 
 
 @pytest.mark.parametrize("kind", ["classes", "values"])
