@@ -91,6 +91,10 @@ def main(what: str, engine: str, folder: str | None = None) -> None:
         callbacks = [Between(rank)]
     elif what == "slow":
         callbacks = [Slow()]
+    if what == "a callback" and rank == 1:
+        callbacks = []
+    if what == "an engine" and rank == 1:
+        trainer.engine = "numpy"
     endless = what == "at any time"
     if endless:  # no callback: many steps are made in one call
         callbacks = []

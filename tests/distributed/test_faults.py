@@ -49,11 +49,18 @@ def test_the_job_ends_and_says_why(what: str, said: str) -> None:
     assert time.monotonic() - began < START + SOON
 
 
-@pytest.mark.parametrize("what", ["raise", "kill", "not finite", "other parameters"])
+@pytest.mark.parametrize(
+    "what", ["raise", "kill", "not finite", "other parameters", "a callback", "an engine"]
+)
 def test_the_job_ends_on_the_compiled_engine_too(what: str) -> None:
     done = launch(3, "fault_ranks", what, "compiled")
     assert done.returncode != 0
-    said = {"not finite": "Training stopped in epoch", "other parameters": "parameters of rank 1"}
+    said = {
+        "not finite": "Training stopped in epoch",
+        "other parameters": "parameters of rank 1",
+        "a callback": "callbacks: [] on rank 1, ['Fault'] on rank 0",
+        "an engine": "the engine: numpy on rank 1, compiled on rank 0",
+    }
     assert said.get(what, "rank 1") in done.stderr, done.stderr
     assert not told(done.stdout)
 

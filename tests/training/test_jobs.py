@@ -189,17 +189,19 @@ def test_ctrl_c_ends_all_jobs(backend: str, tmp_path: Path) -> None:
     assert "Traceback" not in err
 
 
-def test_a_job_that_is_killed_is_an_error_with_what_is_trained() -> None:
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_job_that_is_killed_is_an_error_with_what_is_trained(number: int, engine: str) -> None:
     x, t = spiral()
 
     def dies(y: Any, t: Any) -> float:
-        os.kill(os.getpid(), signal.SIGKILL)
+        os.kill(os.getpid(), number)
         return 0.0
 
     with pytest.raises(Exception, match=r"(?i)worker|terminated") as raised:
         cr.fit_many(
             [plain(seed=i) for i in range(4)], cr.SGD(), x, t, 2, metrics=[dies], n_jobs=2,
-            engine="compiled", progress=None,
+            engine=engine, progress=None,
         )  # fmt: skip
     assert "0 of 4 networks were trained by then" in raised.value.__notes__
 

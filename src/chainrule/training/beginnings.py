@@ -16,13 +16,15 @@ from chainrule.training.ranks import hashed
 from chainrule.training.run_settings import NAMES, differing
 from chainrule.training.state import Training
 
-__all__ = ["refuse_other_trainings"]
+__all__ = ["refuse_other_engines", "refuse_other_trainings"]
 
 Array = npt.NDArray[Any]
 
 #: What is compared at the start besides the settings, and what to do if it differs.
 BEGINNING = {
     "epochs": "epochs",
+    "callbacks": "callbacks",
+    "engine": _("the engine"),
     "shape": _("the shapes of the data"),
     "generator": _("the generator of the rows' order"),
     "parameters": _("the parameters"),
@@ -46,6 +48,20 @@ def refuse_other_trainings(
         "parameters": hashed([state["parameters"], state.get("buffers"), state.get("mask_seeds")]),
         "optimizer_state": hashed(state["optimizer"]),
     }
+    _refuse_differing(training, mine)
+
+
+def refuse_other_engines(training: Training) -> None:
+    """Raise, on every rank, unless all run the same engine, which one may lack a package for.
+
+    Raises:
+        RanksDifferError: they do not.
+    """
+    if training.communicator.size > 1:
+        _refuse_differing(training, {"engine": str(training.engine_used)})
+
+
+def _refuse_differing(training: Training, mine: dict[str, str]) -> None:
     everyone = [json.loads(each) for each in told_by_all(training.communicator, json.dumps(mine))]
     problems = []
     for rank, theirs in enumerate(everyone):

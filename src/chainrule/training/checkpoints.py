@@ -77,6 +77,9 @@ class Checkpoints:
     there had been.
     """
 
+    #: Whether it writes, and does not only keep states for another process.
+    writes = True
+
     def __init__(
         self,
         folder: CheckpointFolder,

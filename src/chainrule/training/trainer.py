@@ -33,7 +33,7 @@ from chainrule.settings import language, positive, whole
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.storage.folder import CheckpointFolder
 from chainrule.training.batches import batch_count
-from chainrule.training.beginnings import refuse_other_trainings
+from chainrule.training.beginnings import refuse_other_engines, refuse_other_trainings
 from chainrule.training.callbacks import Callback, EarlyStopping, as_early_stopping
 from chainrule.training.captured import put_back
 from chainrule.training.checkpoints import EVERY, NETWORKS, Checkpoints, beginning
@@ -232,12 +232,14 @@ class Trainer(Training):
             language(lang),
             checkpoints=keeper,
             resumed=resumed,
-            keeps=checkpoint is not None or keeper is not None,
+            keeps=checkpoint is not None or (keeper is not None and keeper.writes),
         )
         given = held_out if isinstance(validation, tuple | list) else validation
         if ranks.several:
             begun = {"epochs": epochs, **model_settings(self), **fit_settings(settings, given)}
             begun |= {"checkpoint": settings.keeps, "reproducible": self.reproducible}
+            # What callbacks look at decides when the ranks talk to each other.
+            begun["callbacks"] = [_callback_name(c) for c in callback_list]
             refuse_other_trainings(self, begun, (x, t, w, *(held_out or ())))
         if not keeps:
             return self._run(x, t, w, epochs, settings)
@@ -400,6 +402,7 @@ class Trainer(Training):
 
             loop = CompiledLoop(self, x, t, w, epochs, settings)
             by_hand = self.engine_used != "compiled"
+        refuse_other_engines(self)
         if self.communicator.rank == 0:
             self._report_reason(loop, by_hand)
             self._report_scale(x[: part_of(len(x), 0, ranks)[1]], loop)
@@ -577,6 +580,12 @@ class _Function(Callback):
 
     def on_epoch(self, trainer: Trainer) -> None:
         self.function(trainer)
+
+
+def _callback_name(callback: Callback) -> str:
+    """What a callback is called: a function by its own name."""
+    of = callback.function if isinstance(callback, _Function) else type(callback)
+    return str(getattr(of, "__qualname__", type(of).__qualname__))
 
 
 def _as_callback(given: Callback | Callable[[Trainer], None]) -> Callback:

@@ -23,7 +23,7 @@ import pytest
 
 from chainrule.aligned import _APART, _LINE
 from chainrule.engine.compiled import predict, step
-from chainrule.engine.compiled.constants import SEND
+from chainrule.engine.compiled.constants import SEND, SENT
 from chainrule.engine.compiled.library import NO_PRODUCTS
 from chainrule.engine.compiled.predict import CompiledPredict
 from chainrule.engine.compiled.step import CompiledStep
@@ -109,6 +109,7 @@ class Meeting:
 def _add_up(crew: Any, array: Array) -> None:
     """As a kernel asks for it: with a table that begins with the array's address."""
     if crew[SEND]:
+        crew[SENT] += 1
         words = np.array([array.ctypes.data], np.int64)
         ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(int(crew[SEND]))(words.ctypes.data)
 

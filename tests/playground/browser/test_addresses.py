@@ -53,7 +53,7 @@ def test_a_link_that_leads_to_the_beginning_only_says_so(seen: Seen) -> None:
         seen.page.locator("body").focus()
     seen.settled()
     seen.press("l")
-    assert seen.page.get_by_text(EN["link.begins"]).is_visible()
+    seen.page.get_by_text(EN["link.begins"]).wait_for()  # until it can be seen
     seen.press("Escape")
 
 

@@ -13,6 +13,7 @@ __all__ = [
     "OFTEN",
     "PATIENCE",
     "SEND",
+    "SENT",
     "SHORTEST",
     "SMALL",
     "SPARE",
@@ -38,9 +39,19 @@ WIDE = 64
 # for each thread. The counters, each in its own cache line: how many threads wait, how often all have
 # met, whether one has failed, how many sleep, how often a thread that waits looks before it sleeps;
 # how to sleep: the address of C's `syscall` and the number of Linux' futex, or the address of a
-# function that yields the core to another thread; and the address of a function that adds up over
-# ranks, or 0.
-WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD, SEND = 0, 16, 32, 48, 64, 80, 82, 83
+# function that yields the core to another thread; the address of a function that adds up over ranks,
+# or 0, and how often it was called.
+WAITING, MET, FAILED, ASLEEP, PATIENCE, SYSTEM, YIELD, SEND, SENT = (
+    0,
+    16,
+    32,
+    48,
+    64,
+    80,
+    82,
+    83,
+    84,
+)
 COUNTERS, SPARE = 96, 45_056
 #: The most patience, several times as long as it takes to wake up, and the least: halved by every sleep,
 #: doubled by every wait without, and tried in full at one meeting of so many.

@@ -18,6 +18,7 @@ from chainrule.engine.compiled.constants import (
     OFTEN,
     PATIENCE,
     SEND,
+    SENT,
     SHORTEST,
     SYSTEM,
     WAITING,
@@ -283,6 +284,7 @@ def wait(crew: Any, shards: Any) -> None:
 def add_up(crew: Any, array: Any) -> None:
     """Put the sum over all ranks into an array: Python does it, and may put more into it."""
     if crew[SEND]:
+        add_atomic(crew, SENT, 1)
         call_at(crew[SEND], _alone, array)
 
 

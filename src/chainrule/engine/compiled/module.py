@@ -473,6 +473,7 @@ def _added_over_ranks(runs: Sequence[Run], imports: set[str]) -> list[str]:
         ),
         "        wait(crew, shards)",
         "        if shard == 0:",
+        "            told[2] = 1.0",
         f"            told[0] = loss_of_all(checks[s % 2], shards, {runs[0].arrays[1]})",
         "            add_up(crew, told)",
         "        wait(crew, shards)",

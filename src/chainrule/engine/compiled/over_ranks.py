@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.compiled.constants import SEND, SENT
 from chainrule.engine.protocols import Division
+from chainrule.lang.messages import _
 
 __all__ = ["OverRanks"]
 
@@ -34,6 +36,8 @@ class OverRanks:
         self._parts: dict[int, Array] = {}
         self._error: BaseException | None = None
         self._again = False
+        #: The words of the kernel's crew, and how often it has called.
+        self._crew, self._calls = np.zeros(SENT + 1, np.int64), 0
         self._function = _FORM(self._add_up)
         #: Where a kernel finds it.
         self.address: int = ctypes.cast(self._function, ctypes.c_void_p).value or 0
@@ -53,28 +57,36 @@ class OverRanks:
         self._parts = {array.ctypes.data: array[0, :size] for array, size in parts}
 
     def _add_up(self, words: int) -> int:
-        """The kernel's call: the table of words begins with the address of an array."""
-        if self._error is not None:
-            return 0
-        at = ctypes.c_int64.from_address(words).value
+        """The kernel's call: the table of words begins with the address of an array.
+
+        A signal may come as this begins, and its handler raise: that is lost, and so is the call. It is
+        noticed by the number of calls, or, of the gradients', by `told`, which still says failed.
+        """
         try:
+            at = ctypes.c_int64.from_address(words).value
+            self._calls += 1
+            if self._error is not None or self._calls != self._crew[SENT]:
+                return 0
             if at in self._parts:
                 self.division.add_up(self._parts[at])
             else:
                 loss, stops = self.division.add_up_gradients(float(self.told[0]))
-                self.told[:2] = loss, stops and not self._again
+                self.told[:] = loss, stops and not self._again, 0
         except BaseException as error:  # a kernel cannot raise it
             self._error = error
-            self.told[2] = 1
         return 0
 
-    def begin(self, again: bool) -> None:
+    def begin(self, crew: Array, again: bool) -> None:
         """Before a call of the kernel; steps that are made again are made to their end."""
         self.told[:], self._again = 0, again
+        self._crew, self._calls = crew, 0
+        crew[SEND], crew[SENT] = self.address, 0
 
     def end(self) -> None:
         """After it: raise what was raised within."""
         error, self._error = self._error, None
+        if error is None and self.told[2] == 1:
+            error = InterruptedError(_("a signal's handler raised an exception within a step"))
         if error is not None:
             raise error
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.compiled.blas import blas
-from chainrule.engine.compiled.constants import SEND, SMALL, SPARE
+from chainrule.engine.compiled.constants import SMALL, SPARE
 from chainrule.engine.compiled.ids import check_ids
 from chainrule.engine.compiled.library import NO_PRODUCTS, products
 from chainrule.engine.compiled.machine import Call, kernel
@@ -278,15 +278,13 @@ class CompiledStep:
 
         def work(k: int, crew: Array) -> int:
             call = self._calls[k]
-            if self.ranks is not None:
-                crew[SEND] = self.ranks.address
             call.change(
                 crew=crew, order=order, starts=starts, rates=rates, losses=self._losses, **limits
             )
             return call()
 
         if self.ranks is not None:
-            self.ranks.begin(again)
+            self.ranks.begin(self.crew.words, again)
         done: int = self.crew.run(work)
         self.failed = done < steps
         if self.ranks is not None:  # they may also have agreed to stop
