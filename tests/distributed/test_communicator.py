@@ -144,3 +144,22 @@ def test_rows_that_need_each_other_are_refused() -> None:
     trainer = cr.Trainer(Largest(), cr.SGD(0.1), reproducible=True)
     with pytest.raises(cr.errors.SettingError, match="works across the rows"):
         trainer.fit(np.ones((4, 2)), np.zeros(4, int), 1, progress=None)
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+def test_the_gradients_of_the_last_step_stay(engine: str) -> None:
+    if engine == "compiled":
+        pytest.importorskip("llvmlite")
+    rng = np.random.default_rng(0)
+    x, t = rng.normal(size=(64, 5)), rng.integers(0, 3, 64)
+    grads = []
+    for reproducible in (False, True):
+        layer = cr.Affine.sized(5, 3, dtype=np.float64)
+        net = cr.Sequential(layer, loss=cr.SoftmaxWithLoss(), seed=0)
+        optimizer = cr.SGD(0.1, l2=0.1)
+        trainer = cr.Trainer(net, optimizer, engine=engine, reproducible=reproducible)
+        trainer.fit(x, t, 1, 64, max_grad=0.05, progress=None)
+        grads.append(net.grads)
+    assert np.linalg.norm(np.concatenate([g.ravel() for g in grads[0]])) > 0.04
+    for a, b in zip(*grads, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-12)

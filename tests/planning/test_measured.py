@@ -13,6 +13,7 @@ import pytest
 from tests.distributed.launching import needs_ranks
 
 import chainrule as cr
+from chainrule.distributed import mpiexec
 from chainrule.planning import crowd, measured
 from chainrule.planning.crowd import crowded
 from chainrule.planning.links import Link, all_reduce_seconds
@@ -99,13 +100,13 @@ def test_why_sums_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
         measure_link(2, [8])
     )
     monkeypatch.delenv("PMI_SIZE")
-    monkeypatch.setattr(measured, "find_spec", lambda _name: None)
+    monkeypatch.setattr(mpiexec, "find_spec", lambda _name: None)
     assert measure_link(2, [8]) == "the extra mpi is not installed"
 
 
 @needs_ranks
 def test_ranks_that_cannot_start(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in measured.STARTED:
+    for name in (*mpiexec.RANKS, *mpiexec.SIZES):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(measured, "PATIENCE", 0.01)
     assert measure_link(2, [8]) == "mpiexec could not start 2 ranks"

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.util import find_spec
-from pathlib import Path
 
+from chainrule.distributed.mpiexec import RANKS, SIZES, path_of_mpiexec, surroundings
+from chainrule.errors import ExtraMissingError
 from chainrule.lang.messages import Text, _
 from chainrule.planning.crowd import crowded
 from chainrule.planning.links import Link, link_of
@@ -24,8 +23,6 @@ __all__ = ["Pace", "StepTimes", "measure_link", "measure_steps"]
 APART, LONGEST = 4, 0.5
 #: Seconds that ranks may take to tell how long sums take.
 PATIENCE = 60.0
-#: Variables of a process that mpiexec has started: there is no starting others from it.
-STARTED = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_RANK")
 
 
 @dataclass(frozen=True)
@@ -118,19 +115,18 @@ def _apart(first: int, last: int) -> list[int]:
 
 def measure_link(ranks: int, messages: Iterable[int]) -> Link | Text:
     """What connects some ranks on this machine, timed by sums over so many; or why it is not known."""
-    mpiexec = Path(sys.executable).parent / "mpiexec"
-    found = str(mpiexec) if mpiexec.exists() else shutil.which("mpiexec")
-    if found is None or find_spec("mpi4py") is None:
+    try:
+        mpiexec = path_of_mpiexec()
+    except ExtraMissingError:
         return _("the extra mpi is not installed")
-    if any(name in os.environ for name in STARTED):
+    if any(name in os.environ for name in (*RANKS, *SIZES)):
         return _("this is a rank itself")
     nbytes = max(messages)
-    more = dict.fromkeys(("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"), "1")
     own = [sys.executable, "-m", "chainrule.planning.timed_messages", "8", str(nbytes)]
     try:
         done = subprocess.run(  # noqa: S603 - a program of the environment, without a shell
-            [found, "-n", str(ranks), *own],
-            env={**os.environ, **more}, capture_output=True, text=True, timeout=PATIENCE, check=True,
+            [mpiexec, "-n", str(ranks), *own],
+            env=surroundings(ranks), capture_output=True, text=True, timeout=PATIENCE, check=True,
         )  # fmt: skip
         short, long = json.loads(done.stdout.splitlines()[-1])
     except (OSError, subprocess.SubprocessError, ValueError, IndexError):

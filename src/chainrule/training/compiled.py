@@ -14,6 +14,7 @@ from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.values import NotCompilable
 from chainrule.engine.protocols import Division
 from chainrule.graph.reads import outdated
+from chainrule.networks.steps import Segments, segments_of
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Constant
 from chainrule.training.callbacks import EarlyStopping
@@ -161,6 +162,10 @@ class CompiledLoop(Loop):
             if self.kernel is not None:
                 self.kernel.release()
 
+    def _segments(self) -> Segments:
+        """The arrays that the optimizer updates; known without a step of the NumPy engine."""
+        return super()._segments() if self.kernel is None else segments_of(self.trainer.model)
+
     def source(self) -> str | None:
         """The source text of the compiled step."""
         return super().source() if self.kernel is None else self.kernel.text.source
@@ -302,7 +307,7 @@ class CompiledLoop(Loop):
             self._log.append((rows, bounds[: len(losses) + 1], rates))
         history.add_steps(losses)
         if self.settings.max_grad:  # leave the gradients clipped, as the NumPy engine does
-            clip_grads(self.stepper.program.segments()[1], self.settings.max_grad)
+            clip_grads(self._segments()[1], self.settings.max_grad)
         return losses, failed
 
     def _take_snapshot(self) -> None:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from chainrule.errors import NonFiniteError
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import _, in_language, sentences
+from chainrule.networks.steps import Segments
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.storage.checkpoint import Checkpoint
@@ -268,8 +269,12 @@ class Loop:
     def _add_penalty(self, figures: dict[str, float]) -> None:
         optimizer = self.trainer.optimizer
         if isinstance(optimizer, Optimizer) and (optimizer.l1 or optimizer.l2):
-            params, _, decays, _ = self.stepper.program.segments()
+            params, _, decays, _ = self._segments()
             figures["penalty"] = optimizer.penalty(params, decays)
+
+    def _segments(self) -> Segments:
+        """The arrays that the optimizer updates."""
+        return self.stepper.program.segments()
 
     def source(self) -> str | None:
         """The text of the step's program; None for a hand-written model, which has none."""
