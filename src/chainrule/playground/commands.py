@@ -65,6 +65,9 @@ def configure(workspace: Workspace, settings: object = None) -> None:
     data = run.data
     if differing & set(DATA_FIELDS) or other_table:
         data = workspace.draw(new)
+        own = "own" in (new.data, run.settings.data)
+        if own and (differing & {"data", "target"} or other_table) and "loss" not in settings:
+            new = replace(new, loss=data.usual_loss)
     workspace.begin(data.suited(new, settings), data)
     workspace.table_is_new = workspace.table_is_new and not other_table
 

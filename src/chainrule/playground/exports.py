@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,10 +17,10 @@ from chainrule.lang.messages import Text, _, listed
 from chainrule.layers import Affine, Dropout
 from chainrule.networks import Sequential
 from chainrule.playground.building import make_network, make_optimizer
+from chainrule.playground.csv_file import preparation_of, write_rows
 from chainrule.playground.data import Array, Data, Points
 from chainrule.playground.run import Run
 from chainrule.playground.settings import Problems, Settings
-from chainrule.playground.tables import Cells
 from chainrule.playground.translation import link_of
 
 __all__ = ["EXPORTS", "Export", "export"]
@@ -269,37 +268,17 @@ def _layers_code(network: Sequential, settings: Settings) -> list[str]:
 
 
 def _model(run: Run, lang: str) -> Export:
-    machine = run.machine
-    facts = {"playground": machine.settings.as_dict(), "steps": run.step}
-    preparation = getattr(run.data, "preparation", None)
-    if machine.settings.features != run.data.names:
-        preparation = None  # it makes more columns than the network takes
-    if preparation is not None and machine.settings.loss == "squared" and run.data.classes:
-        preparation = None  # its answers are class ids, and these outputs are none
-    data = pack_model(machine.network, preparation, facts)
+    """The network and its preparation: `chainrule predict` answers as the page does."""
+    settings = run.machine.settings
+    facts = {"playground": settings.as_dict(), "steps": run.step}
+    preparation = preparation_of(run.data, settings.features)
+    data = pack_model(run.machine.network, preparation, facts)
     return Export("playground.safetensors", "application/octet-stream", data)
 
 
 def _data(run: Run, lang: str) -> Export:
-    """The rows with their labels, and whether they are trained on; a table as it was handed in."""
-    data, text = run.data, io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    parts = ["train" if i < data.train else "test" for i in range(len(data.labels))]
-    if isinstance(data, Cells) and data.table is not None:
-        columns = [data.table[name].tolist() for name in data.table.names]
-        writer.writerow([*data.table.names, "part"])
-        writer.writerows(zip(*columns, parts, strict=True))
-    else:
-        points = isinstance(data, Points)
-        rows = data.rows if isinstance(data, Points) else data.inputs(data.names)
-        labels: Iterable[object] = data.labels.tolist()
-        if data.classes is not None:
-            labels = [data.classes[k] for k in data.labels]
-        writer.writerow([*(("x1", "x2") if points else data.names), "label", "part"])
-        writer.writerows(
-            [*row, t, p] for row, t, p in zip(rows.tolist(), labels, parts, strict=True)
-        )
-    return Export("playground.csv", "text/csv", text.getvalue().encode())
+    rows = write_rows(run.data, run.machine.settings.features)
+    return Export("playground.csv", "text/csv", rows)
 
 
 def _drawing(run: Run, lang: str) -> Drawing:
