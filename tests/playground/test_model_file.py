@@ -1,4 +1,4 @@
-"""Every model file that is taken home answers as the page did, by `chainrule predict` on the exported rows."""
+"""Every model file answers as the page did: by `chainrule predict`, on the exported rows."""
 
 from __future__ import annotations
 
