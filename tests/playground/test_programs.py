@@ -29,7 +29,11 @@ def printed(run: Run, what: str, folder: Any, lang: str = "en") -> str:
         (place / made.name).write_bytes(made.data)
     (file,) = place.glob("*.py")
     out: list[str] = []
-    names = {"__name__": "program", "__file__": str(file), "print": lambda *a: out.append(" ".join(map(str, a)))}
+    names = {
+        "__name__": "program",
+        "__file__": str(file),
+        "print": lambda *a: out.append(" ".join(map(str, a))),
+    }
     with pytest.MonkeyPatch.context() as patch, np.errstate():
         patch.chdir(place)
         exec(compile(file.read_text("utf-8"), str(file), "exec"), names)  # noqa: S102 - our own program
@@ -66,7 +70,11 @@ def change(r: random.Random, session: Session) -> dict[str, Any]:
         changes += [
             {"optimizer": r.choice(list(OPTIMIZERS))},
             {"dropout": r.choice([0, 0.2, 0.5])},
-            {"learning_rate": 0.02, "dropout": r.choice([0, 0.3]), "batch_size": r.choice([10, 30])},
+            {
+                "learning_rate": 0.02,
+                "dropout": r.choice([0, 0.3]),
+                "batch_size": r.choice([10, 30]),
+            },
             *({"optimizer_numbers": {name: r.uniform(0.1, 0.9)}} for name in numbers),
         ]
     return {"do": "configure", "settings": r.choice(changes)}
@@ -93,9 +101,9 @@ def random_run(seed: int) -> Session:
         if r.random() < 0.3:
             session.do({"do": "goto", "step": r.randint(0, session.run.end)})
         session.do(change(r, session))
-    session.do({"do": "step", "count": r.choice([0, 1, 60]) or 1})
-    if r.random() < 0.3:
-        session.do({"do": "goto", "step": r.randint(0, session.run.end)})
+    session.do({"do": "step", "count": r.choice([1, 60])})
+    if r.random() < 0.3:  # at step 0 programs train a network for the first time
+        session.do({"do": "goto", "step": r.randint(1, session.run.end)})
     return session
 
 

@@ -21,6 +21,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.pace import SPEEDS, Goal, Pace
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -66,6 +67,7 @@ def hello(caps: Caps) -> Message:
         "optimizers": [_optimizer(name, kind) for name, kind in OPTIMIZERS.items()],
         "learning_rates": list(LEARNING_RATES),
         "rates": list(RATES),
+        "speeds": list(SPEEDS),
     }
     fields = {
         "version": __version__,
@@ -128,6 +130,14 @@ class Shown(Protocol):
         """Whether it trains."""
 
     @property
+    def pace(self) -> Pace:
+        """How fast it plays."""
+
+    @property
+    def goal(self) -> Goal:
+        """Where it stops playing."""
+
+    @property
     def rate(self) -> float:
         """Rows a second."""
 
@@ -174,6 +184,8 @@ def state(session: Shown) -> Message:
         "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
         "compatible": settings.mode == "compatible",
+        "speed": session.pace.epochs,
+        "goal": vars(session.goal),
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
     if plane is not None:
