@@ -67,6 +67,8 @@ export interface Hello extends Message {
     optimizers: OptimizerChoice[];
     learning_rates: number[];
     rates: number[];
+    /** Epochs a second to play; null for as fast as it goes. */
+    speeds: (number | null)[];
   };
   theme: { light: Palette; dark: Palette };
 }
@@ -95,6 +97,10 @@ export interface RunEntry {
   /** What differs from the parent's settings. */
   settings: Partial<Settings>;
   events: RunEvent[];
+  /** Whether its data and its loss are those of the shown run, so that the curves can be compared. */
+  alike: boolean;
+  /** The name of the file that its table came from. */
+  table: string | null;
 }
 
 /** What was changed in the middle of a run. */
@@ -132,6 +138,10 @@ export interface State extends Message {
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
+  /** Epochs a second; null for as fast as it goes. */
+  speed: number | null;
+  /** Where playing stops by itself. */
+  goal: { step: number | null; score: number | null };
 }
 
 export interface Trouble {
@@ -190,6 +200,24 @@ export interface LinkReply extends Message {
 export interface ExportReply extends Message {
   name: string;
   media: string;
+}
+
+/** What helps: back to a step, null for a new run from the first weights, and these settings. */
+export interface Remedy {
+  step: number | null;
+  settings: Partial<Settings>;
+}
+
+/** What is wrong with the shown run, since which step, and what was tried and helps. */
+export interface DiagnosisReply extends Message {
+  run: number;
+  troubles: (Omit<Trouble, "step"> & { began: number; remedies: Remedy[] })[];
+}
+
+/** The answer to a remedy: the run before it, and the new one. */
+export interface RemedyReply extends Message {
+  before: number;
+  run: number;
 }
 
 /** A hidden unit over the plane, in the array `map`. */

@@ -1,4 +1,4 @@
-"""Programs of runs that were changed on the way, branched off, or stopped within an epoch print their losses."""
+"""Programs of runs that were changed, branched off, or stopped within an epoch print their losses."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def printed(run: Run, what: str, folder: Any, lang: str = "en") -> str:
     }
     with pytest.MonkeyPatch.context() as patch, np.errstate():
         patch.chdir(place)
-        exec(compile(file.read_text("utf-8"), str(file), "exec"), names)  # noqa: S102 - our own program
+        exec(compile(file.read_text("utf-8"), str(file), "exec"), names)
     return "\n".join(out)
 
 

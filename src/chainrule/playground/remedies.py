@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from chainrule.errors import NonFiniteError, shown
+from chainrule.errors import NonFiniteError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.caps import Caps
 from chainrule.playground.messages import Fields, Message
 from chainrule.playground.run import Edit, Run
-from chainrule.playground.settings import Problems, Settings, Values, whole
+from chainrule.playground.settings import LIVE, Problems, Settings, Values, whole
 from chainrule.playground.trouble import Trouble
 from chainrule.playground.views import LEARNING_RATES, View
 from chainrule.playground.workspace import Workspace
@@ -28,6 +28,8 @@ TRIED_EPOCHS, TRIED_FOR, TOGETHER = 12, 0.12, 1.5
 OFFERED = 3
 #: Troubles of the whole training, not of some units.
 STOPPING = ("not_finite", "diverging")
+#: What a remedy may change.
+MEDICINES = ("learning_rate", "init", "activations", "weight_seed")
 #: The learning rate that most data of the page are learnt with.
 GENTLE = 0.03
 
@@ -53,6 +55,18 @@ def remedy(workspace: Workspace, step: object = None, settings: object = None) -
     """Do what was offered: back to a step and on with other settings, in another run, which plays."""
     if not isinstance(settings, Mapping):
         raise Problems([_("remedy needs settings, an object. Got {value}.", value=shown(settings))])
+    if unknown := [name for name in settings if name not in MEDICINES]:
+        raise Problems(
+            [
+                _(
+                    "A remedy does not change {name}; {nearest}.",
+                    name=shown(unknown[0]),
+                    nearest=nearest(unknown[0], MEDICINES),
+                )
+            ]
+        )
+    if step is not None and not set(settings) <= set(LIVE):
+        raise Problems([_("In the middle of a run only the learning rate is changed.")])
     run = workspace.run
     if step is None:
         new = run.start.changed(settings, workspace.caps)
