@@ -30,6 +30,9 @@ export interface Settings {
   points: number[][];
 }
 
+/** Epochs a second; null for as fast as it goes. */
+export type Speed = number | null;
+
 export interface DataChoice {
   key: string;
   problem: "classification" | "regression";
@@ -67,8 +70,7 @@ export interface Hello extends Message {
     optimizers: OptimizerChoice[];
     learning_rates: number[];
     rates: number[];
-    /** Epochs a second to play; null for as fast as it goes. */
-    speeds: (number | null)[];
+    speeds: Speed[];
   };
   theme: { light: Palette; dark: Palette };
 }
@@ -138,8 +140,7 @@ export interface State extends Message {
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
-  /** Epochs a second; null for as fast as it goes. */
-  speed: number | null;
+  speed: Speed;
   /** Where playing stops by itself. */
   goal: { step: number | null; score: number | null };
 }
@@ -208,14 +209,27 @@ export interface Remedy {
   settings: Partial<Settings>;
 }
 
-/** What is wrong with the shown run, since which step, and what was tried and helps. */
+/** What is wrong, since which step, and what was tried and helps. */
+export interface Diagnosed {
+  kind: string;
+  column: number | null;
+  units: number[];
+  value: number | null;
+  best: number | null;
+  began: number;
+  remedies: Remedy[];
+}
+
+/** What is wrong with the shown run, where it stands. */
 export interface DiagnosisReply extends Message {
   run: number;
-  troubles: (Omit<Trouble, "step"> & { began: number; remedies: Remedy[] })[];
+  step: number;
+  troubles: Diagnosed[];
 }
 
 /** The answer to a remedy: the run before it, and the new one. */
 export interface RemedyReply extends Message {
+  ok: boolean;
   before: number;
   run: number;
 }

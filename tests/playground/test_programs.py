@@ -134,7 +134,8 @@ def test_programs_of_a_branch_and_of_a_run_within_an_epoch(tmp_path: Any) -> Non
     session = Session()
     session.do({"do": "step", "unit": "epoch", "count": 3})
     session.do({"do": "goto", "step": 50})
-    session.do({"do": "edit", "parameter": 1, "place": [0], "value": 0.5})
+    edited = session.do({"do": "edit", "parameter": 3, "place": [0], "value": 0.5})
+    assert edited.kind == "reply"
     session.do({"do": "configure", "settings": {"learning_rate": 0.1}})
     session.do({"do": "step", "unit": "epoch", "count": 1})
     session.do({"do": "step", "count": 1})
@@ -142,7 +143,7 @@ def test_programs_of_a_branch_and_of_a_run_within_an_epoch(tmp_path: Any) -> Non
     code = export(session.run, "code").data.decode()
     assert "take(50)\n" in code
     assert "optimizer.lr = 0.1" in code
-    assert "goes on" not in code
+    assert "net.params[1][0] = 0.5" in code
     # Without any change, but stopped in the middle of an epoch.
     session = Session()
     session.do({"do": "step", "count": 30})
