@@ -24,7 +24,7 @@ export function keepAddress(app: App): void {
       const asked = location.hash;
       const elsewhere = asked.length > 1 && asked !== link && !reloaded(asked, link, app.state.position.step);
       if (!followed && elsewhere) void app.follow(asked);
-      else if (state !== app.state) write();
+      else if (!app.playing || state !== app.state) write();
       else later ??= setTimeout(write, APART);
       state = app.state;
       followed = true;

@@ -159,7 +159,7 @@ def test_speed_and_space(seen: Seen) -> None:
     assert seen.messages["frame"].fields["epoch"] == epoch + 7
     assert seen.messages["frame"].fields["batch"] == 0
     seen.page.get_by_role("button", name=re.compile(f"{EN['speed']}$")).click()
-    field = seen.page.get_by_label(EN["speed.until"].format(score=EN["chart.accuracy"]), exact=True)
+    field = seen.page.get_by_label(EN["speed.until.classification"], exact=True)
     field.fill("90")
     field.press("Enter")
     seen.until(lambda: (seen.messages["frame"].fields["test_score"] or 0) >= 0.9, "90 %", 120)
