@@ -70,7 +70,8 @@ def same_answers(session: Session, folder: Path) -> int:
     found = [row["prediction"] for row in csv.DictReader(io.StringIO(done.stdout))]
     wanted = answers_of(run)
     if run.data.classes is None:
-        np.testing.assert_allclose(np.float64(found), np.float64(wanted), rtol=2e-5, atol=2e-6)
+        numbers = [np.array(some, float) for some in (found, wanted)]
+        np.testing.assert_allclose(numbers[0], numbers[1], rtol=2e-5, atol=2e-6)
     else:
         assert found == wanted
     return len(set(found))
