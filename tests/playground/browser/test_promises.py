@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.playground.browser.driving import WORDS, Seen
+from tests.playground.browser.driving import WORDS, Seen, opened
 from tests.playground.server.process import Served, serving
 
 EN, ZH = WORDS["en"], WORDS["zh"]
@@ -131,7 +131,12 @@ def test_fast_clicks_all_count(seen: Seen) -> None:
     assert len(settings["activations"]) == 5
 
 
-def test_speed_and_space(seen: Seen) -> None:
+def test_speed_and_space(browser: Any, served: Served) -> None:
+    with opened(browser, served, newcomer=True) as seen:
+        speed_and_space(seen)
+
+
+def speed_and_space(seen: Seen) -> None:
     state = seen.messages["state"].fields
     assert state["speed"] == 5  # a newcomer sees the border bend
     # Space plays and pauses, also after a click on a button and on a slider.
