@@ -290,7 +290,7 @@ def test_no_name_in_a_table_becomes_code(tmp_path: Path) -> None:
 
 
 def test_programs_are_tidy(tmp_path: Path) -> None:
-    from tests.script.test_script import tidy
+    from tests.script.programs import tidy
 
     table = cr.datasets.penguins()
     birds = model_of(table, "species", cr.SoftmaxWithLoss())
