@@ -1,0 +1,67 @@
+"""The site's own parts: the two editions, MathJax without a network, and the way to the other language."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.metadata import distribution
+from pathlib import Path
+from typing import Any
+
+import editions
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+def is_chinese(config: Config) -> bool:
+    """Whether this is the Chinese edition."""
+    return str(config.language).startswith("zh")
+
+
+def configured(app: Sphinx, config: Config) -> None:
+    """What depends on the language, which is known only now."""
+    # What cells of lessons draw and print is in the language of the page.
+    os.environ["CHAINRULE_LANG"] = "zh" if is_chinese(config) else "en"
+
+
+def say_in_chinese(app: Sphinx, page: str, source: list[str]) -> None:
+    """In the Chinese edition, put the Chinese words in the place of the English ones."""
+    if not is_chinese(app.config) or f"{page}.md" not in editions.pages():
+        return
+    path = editions.ZH / f"{page}.md"
+    chinese = path.read_text("utf-8") if path.exists() else ""
+    app.env.note_dependency(str(path))
+    try:
+        source[0] = editions.chinese_page(source[0], chinese)
+    except editions.StaleError as error:
+        raise ExtensionError(f"docs/zh/{page}.md:\n{error}") from None
+
+
+def outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+    """Pages whose Chinese may have changed are read again."""
+    return [page for page in env.found_docs if is_chinese(app.config)]
+
+
+def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
+    """Put MathJax beside the pages: one file, whose letters are paths, so that it needs no fonts."""
+    if error is None and app.builder.format == "html":
+        package = distribution("sphinx-mathjax-offline")
+        file = package.locate_file("sphinx-mathjax-offline/static/mathjax/tex-svg.js")
+        shutil.copyfile(str(file), Path(app.outdir, "_static", "mathjax.js"))
+
+
+def other_language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+    """The way to this page in the other edition, for the head of the page."""
+    up = "../" * (page.count("/") + 1)
+    other = "en" if is_chinese(app.config) else "zh"
+    context["other_edition"] = f"{up}{other}/{page}.html"
+    context["other_name"] = "English" if other == "en" else "简体中文"
+
+
+def setup(app: Sphinx) -> dict[str, Any]:
+    """Called by Sphinx."""
+    app.connect("config-inited", configured)
+    app.connect("source-read", say_in_chinese)
+    app.connect("build-finished", copy_mathjax)
+    app.connect("html-page-context", other_language)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
