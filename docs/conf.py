@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -32,6 +31,7 @@ nb_execution_raise_on_error = True
 nb_execution_timeout = 120
 nb_execution_show_tb = True
 nb_merge_streams = True
+nb_execution_cache_path = str(HERE / "_build" / "cells")
 
 html_theme = "furo"
 html_title = "chainrule"
@@ -42,9 +42,6 @@ mathjax_path = "mathjax.js"
 html_copy_source = False
 html_show_sphinx = False
 html_theme_options = {"navigation_with_keys": True}
-
-# What cells compute has the same bits on every machine that builds the site.
-os.environ["CHAINRULE_ENGINE"] = "numpy"
 html_sidebars = {
     "**": [
         "sidebar/brand.html", "sidebar/search.html", "sidebar/edition.html",

@@ -6,12 +6,18 @@ import os
 import shutil
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import editions
+from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
+from sphinx.util.docutils import SphinxDirective
+
+from chainrule.lang.messages import _
+from chainrule.lessons import EXERCISES, find_exercise
 
 def is_chinese(config: Config) -> bool:
     """Whether this is the Chinese edition."""
@@ -21,7 +27,9 @@ def is_chinese(config: Config) -> bool:
 def configured(app: Sphinx, config: Config) -> None:
     """What depends on the language, which is known only now."""
     # What cells of lessons draw and print is in the language of the page.
-    os.environ["CHAINRULE_LANG"] = "zh" if is_chinese(config) else "en"
+    os.environ["CHAINRULE_LANG"] = lang = "zh" if is_chinese(config) else "en"
+    config.nb_code_prompt_show = _("Show the answer").said(lang)
+    config.nb_code_prompt_hide = _("Hide the answer").said(lang)
 
 
 def say_in_chinese(app: Sphinx, page: str, source: list[str]) -> None:
@@ -58,8 +66,46 @@ def other_language(app: Sphinx, page: str, template: str, context: dict[str, Any
     context["other_name"] = "English" if other == "en" else "简体中文"
 
 
+class ExerciseHere(SphinxDirective):
+    """`{exercise} NAME`: the task of an exercise, and the two ways to answer it."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        """A box with the task."""
+        lang = "zh" if is_chinese(self.config) else "en"
+        exercise = find_exercise(self.arguments[0])
+        number = next(n for n, other in EXERCISES.items() if other is exercise)
+        title = _("Exercise {number}: {title}", number=number, title=exercise.title)
+        ways = _(
+            "In a notebook: `cr.lessons.check({number}, {entry})`. In files: `chainrule learn check"
+            " {number}`.",
+            number=number,
+            entry=exercise.entry,
+        )
+        parts = ["```python", *exercise.starter.rstrip().splitlines(), "```"]
+        text = [exercise.task.said(lang), "", *parts, "", ways.said(lang)]
+        box = nodes.admonition(classes=["exercise"])
+        box += nodes.title("", title.said(lang))
+        self.state.nested_parse(StringList(text), self.content_offset, box)
+        return [box]
+
+
+class Recorded(SphinxDirective):
+    """`{recorded} LINK`: a run of the playground to scrub, recorded when the site was built."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"steps": int, "title": str}
+
+    def run(self) -> list[nodes.Node]:
+        """A frame with the recorded page."""
+        return []
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.add_directive("exercise", ExerciseHere)
+    app.add_directive("recorded", Recorded)
     app.connect("config-inited", configured)
     app.connect("source-read", say_in_chinese)
     app.connect("build-finished", copy_mathjax)

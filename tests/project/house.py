@@ -25,7 +25,7 @@ FLOORS = [
     ["files"],
     ["explaining", "comparing", "planning"],
     ["plots"],
-    ["figures", "playground", "estimators"],
+    ["figures", "playground", "estimators", "lessons"],
     ["api"],
     ["cli"],
     ["__init__", "__main__"],
