@@ -14,7 +14,7 @@ import chainrule  # noqa: E402 - after the path of what is built beside it
 language = "en"
 
 project = "chainrule"
-author = copyright = "chainrule's developers"  # noqa: A001
+author = copyright = "chainrule's developers"
 release = version = chainrule.__version__
 
 extensions = [

@@ -69,7 +69,7 @@ class Block:
         if self.info is None:
             return not SILENT.match(self.text)
         name = re.match(r"\{([\w-]+)\}", self.info)
-        return bool(name) and name[1] in PROSE
+        return name is not None and name[1] in PROSE
 
     @property
     def is_python(self) -> bool:
@@ -148,7 +148,9 @@ def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> 
     return lines[start[0] - 1][start[1] :] + middle + lines[end[0] - 1][: end[1]]
 
 
-_QUOTED = re.compile(r"^(?P<open>[a-zA-Z]*(?:'''|\"\"\"|'|\"))(?P<text>.*)(?P<close>'''|\"\"\"|'|\")$", re.S)
+_QUOTED = re.compile(
+    r"^(?P<open>[a-zA-Z]*(?:'''|\"\"\"|'|\"))(?P<text>.*)(?P<close>'''|\"\"\"|'|\")$", re.S
+)
 
 
 def _content(token: str, comment: bool) -> tuple[str, str, str]:

@@ -16,8 +16,26 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from chainrule.lang.messages import _
 from chainrule.lessons import EXERCISES, find_exercise
+
+#: What the site says beside its pages.
+WORDS = {
+    "en": {
+        "show": "Show the answer",
+        "hide": "Hide the answer",
+        "think": "What do you think?",
+        "exercise": "Exercise {n}: {title}",
+        "ways": "In a notebook: `cr.lessons.check({n}, {entry})`. In files: `chainrule learn check {n}`.",
+    },
+    "zh": {
+        "show": "看答案",
+        "hide": "收起答案",
+        "think": "您觉得呢？",
+        "exercise": "练习 {n}：{title}",
+        "ways": "在 notebook 中：`cr.lessons.check({n}, {entry})`；用文件：`chainrule learn check {n}`。",
+    },
+}
+
 
 def is_chinese(config: Config) -> bool:
     """Whether this is the Chinese edition."""
@@ -28,8 +46,8 @@ def configured(app: Sphinx, config: Config) -> None:
     """What depends on the language, which is known only now."""
     # What cells of lessons draw and print is in the language of the page.
     os.environ["CHAINRULE_LANG"] = lang = "zh" if is_chinese(config) else "en"
-    config.nb_code_prompt_show = _("Show the answer").said(lang)
-    config.nb_code_prompt_hide = _("Hide the answer").said(lang)
+    config.nb_code_prompt_show = WORDS[lang]["show"]
+    config.nb_code_prompt_hide = WORDS[lang]["hide"]
 
 
 def say_in_chinese(app: Sphinx, page: str, source: list[str]) -> None:
@@ -45,7 +63,9 @@ def say_in_chinese(app: Sphinx, page: str, source: list[str]) -> None:
         raise ExtensionError(f"docs/zh/{page}.md:\n{error}") from None
 
 
-def outdated(app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]) -> list[str]:
+def outdated(
+    app: Sphinx, env: Any, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
     """Pages whose Chinese may have changed are read again."""
     return [page for page in env.found_docs if is_chinese(app.config)]
 
@@ -58,12 +78,28 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
         shutil.copyfile(str(file), Path(app.outdir, "_static", "mathjax.js"))
 
 
-def other_language(app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any) -> None:
+def other_language(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], tree: Any
+) -> None:
     """The way to this page in the other edition, for the head of the page."""
     up = "../" * (page.count("/") + 1)
     other = "en" if is_chinese(app.config) else "zh"
     context["other_edition"] = f"{up}{other}/{page}.html"
     context["other_name"] = "English" if other == "en" else "简体中文"
+
+
+class Prediction(SphinxDirective):
+    """`{prediction}`: what the reader is asked before the answer is shown."""
+
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        """A box with the question."""
+        lang = "zh" if is_chinese(self.config) else "en"
+        box = nodes.admonition(classes=["prediction"])
+        box += nodes.title("", WORDS[lang]["think"])
+        self.state.nested_parse(self.content, self.content_offset, box)
+        return [box]
 
 
 class ExerciseHere(SphinxDirective):
@@ -76,17 +112,12 @@ class ExerciseHere(SphinxDirective):
         lang = "zh" if is_chinese(self.config) else "en"
         exercise = find_exercise(self.arguments[0])
         number = next(n for n, other in EXERCISES.items() if other is exercise)
-        title = _("Exercise {number}: {title}", number=number, title=exercise.title)
-        ways = _(
-            "In a notebook: `cr.lessons.check({number}, {entry})`. In files: `chainrule learn check"
-            " {number}`.",
-            number=number,
-            entry=exercise.entry,
-        )
+        given = {"n": number, "title": exercise.title.said(lang), "entry": exercise.entry}
+        title, ways = (WORDS[lang][key].format(**given) for key in ("exercise", "ways"))
         parts = ["```python", *exercise.starter.rstrip().splitlines(), "```"]
-        text = [exercise.task.said(lang), "", *parts, "", ways.said(lang)]
+        text = [exercise.task.said(lang), "", *parts, "", ways]
         box = nodes.admonition(classes=["exercise"])
-        box += nodes.title("", title.said(lang))
+        box += nodes.title("", title)
         self.state.nested_parse(StringList(text), self.content_offset, box)
         return [box]
 
@@ -104,6 +135,7 @@ class Recorded(SphinxDirective):
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
+    app.add_directive("prediction", Prediction)
     app.add_directive("exercise", ExerciseHere)
     app.add_directive("recorded", Recorded)
     app.connect("config-inited", configured)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.lessons.answered import Given, answered, given, without_numbers
 
 from chainrule.lessons import EXERCISES
-from tests.lessons.answered import Given, answered, given, without_numbers
 
 NAMES = [exercise.name for exercise in EXERCISES.values()]
 

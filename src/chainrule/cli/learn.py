@@ -146,7 +146,13 @@ def _reset(reader: ReaderFolder, number: int) -> None:
     kept.write_bytes(file.read_bytes())
     reader.reset(number, EXERCISES[number], current())
     reader.record(number, False)
-    say(_("{file} is as it was at first; your answer is in {kept}.", file=printable(str(file)), kept=printable(str(kept))))
+    say(
+        _(
+            "{file} is as it was at first; your answer is in {kept}.",
+            file=printable(str(file)),
+            kept=printable(str(kept)),
+        )
+    )
 
 
 def _check(reader: ReaderFolder, number: int, everything: bool) -> bool:

@@ -50,8 +50,13 @@ class Backward:
             asked = self.asked or tuple(inputs)
             names = [f"d{name}" for name in asked]
 
-            def run(backward: Any, dout: Array = dout, inputs: dict[str, Array] = inputs) -> Any:
-                return named(call(backward, {"dout": dout, **inputs}), [f"d{n}" for n in asked])
+            def run(
+                backward: Any,
+                dout: Array = dout,
+                inputs: dict[str, Array] = inputs,
+                names: list[str] = names,
+            ) -> Any:
+                return named(call(backward, {"dout": dout, **inputs}), names)
 
             yield Case(
                 about,

@@ -32,7 +32,8 @@ class Picture:
         variables = {name: Variable(array, name) for name, array in self.arguments.items()}
         out = self.expression(*variables.values())
         marks = {variables[wrong]: "wrong"} if wrong in variables else None
-        return out.graph.draw(seed=self.dout, verdicts=marks, lang=lang)
+        drawing: Drawing = out.graph.draw(seed=self.dout, verdicts=marks, lang=lang)
+        return drawing
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def first_fault(
     """
     arrays: dict[str, Array] = {}
     for name, value in found.items():
-        fault = _no_array(name, value) or _shape(name, np.asarray(value), wanted[name], like, rows)
+        fault = _no_array(name, value) or _shape(name, np.asarray(value), wanted[name], like)
         if fault is not None:
             return fault
         arrays[name] = np.asarray(value, float)
@@ -103,7 +103,7 @@ def _no_array(name: str, value: object) -> Fault | None:
 
 
 def _shape(
-    name: str, value: npt.NDArray[np.generic], wanted: Array, like: Mapping[str, str], rows: int
+    name: str, value: npt.NDArray[np.generic], wanted: Array, like: Mapping[str, str]
 ) -> Fault | None:
     """A result of a wrong shape; a missing sum over the batch is called by its name."""
     if value.shape == wanted.shape:
@@ -112,20 +112,19 @@ def _shape(
     summed = np.asarray(value, float)
     while summed.ndim > wanted.ndim:
         summed = summed.sum(axis=0)
-    if owner and value.ndim > wanted.ndim and summed.shape == wanted.shape and value.size > rows:
-        if _same(summed, wanted):
-            return Fault(
-                "sum",
-                _(
-                    "{name} has the shape {got}, but {owner} has {wanted}: {owner} was used in every"
-                    " row, so the gradients of the rows are still to be added up.",
-                    name=name,
-                    got=value.shape,
-                    owner=owner,
-                    wanted=wanted.shape,
-                ),
-                name,
-            )
+    if owner and value.ndim > wanted.ndim and _same(summed, wanted):
+        return Fault(
+            "sum",
+            _(
+                "{name} has the shape {got}, but {owner} has {wanted}: {owner} was used in every row, so the"
+                " gradients of the rows are still to be added up.",
+                name=name,
+                got=value.shape,
+                owner=owner,
+                wanted=wanted.shape,
+            ),
+            name,
+        )
     if value.shape == wanted.shape[::-1]:
         return Fault(
             "transposed",
@@ -198,12 +197,18 @@ def _numbers(
         "wanted": number(wanted[tuple(index)]),
     }
     right = int(np.sum(np.abs(got - wanted) <= RELATIVE * np.max(np.abs(wanted)) + ABSOLUTE))
-    told = _("{right} of {count} numbers of {name} are right.", right=right, count=got.size, name=name)
+    told = _(
+        "{right} of {count} numbers of {name} are right.", right=right, count=got.size, name=name
+    )
     more = (told,) if got.size > 1 else ()
     if _same(got, -wanted):
         return Fault(
             "sign",
-            _("{name} has the wrong sign: {place} is {got}, and should be {wanted}.", name=name, **here),
+            _(
+                "{name} has the wrong sign: {place} is {got}, and should be {wanted}.",
+                name=name,
+                **here,
+            ),
             name,
         )
     for suspect in suspects:
@@ -219,9 +224,7 @@ def _numbers(
         return Fault("transposed", _("{name} is transposed.", name=name), name)
     if (factor := _factor(got, wanted)) is not None:
         return Fault("factor", _by_a_factor(name, factor, rows, here), name)
-    return Fault(
-        "number", _("{place} is {got}, and should be {wanted}.", **here), name, more
-    )
+    return Fault("number", _("{place} is {got}, and should be {wanted}.", **here), name, more)
 
 
 def _factor(got: Array, wanted: Array) -> float | None:
@@ -259,5 +262,3 @@ def _by_a_factor(name: str, factor: float, rows: int, here: Mapping[str, str]) -
         factor=number(factor),
         **here,
     )
-
-

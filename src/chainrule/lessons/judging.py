@@ -40,7 +40,9 @@ class Answer:
     def sentence(self) -> Text:
         """The one thing to be said first."""
         if self.fault is None:
-            return _("{passed} of {count} checks here passed.", passed=self.passed, count=self.count)
+            return _(
+                "{passed} of {count} checks here passed.", passed=self.passed, count=self.count
+            )
         return self.fault.sentence
 
     @property
@@ -106,6 +108,8 @@ def _tried(case: Case, candidate: Any, file: str | None) -> Fault | None:
 def line_of(error: BaseException, file: str | None) -> int | None:
     """The last line of the reader's file that the error came through."""
     lines = [
-        frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file
+        frame.lineno
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename == file
     ]
     return lines[-1] if lines else None

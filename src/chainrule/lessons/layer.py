@@ -47,7 +47,10 @@ class LayerCases:
             before = slopes(self.formula, {**inputs, "x": earlier})
 
             def run(
-                kind: Any, inputs: dict[str, Array] = inputs, dout: Array = dout, earlier: Array = earlier
+                kind: Any,
+                inputs: dict[str, Array] = inputs,
+                dout: Array = dout,
+                earlier: Array = earlier,
             ) -> Mapping[str, object]:
                 return self._try(kind, inputs, dout, earlier)
 
@@ -56,7 +59,8 @@ class LayerCases:
             suspects = {
                 name: [*known, *_kept(name, gradients[name[1:]], before[name[1:]])]
                 for name, known in {
-                    **{f"d{name}": () for name in self.params}, **self.mistakes(dout, **inputs)
+                    **{f"d{name}": () for name in self.params},
+                    **self.mistakes(dout, **inputs),
                 }.items()
                 if name[1:] in self.params
             }
@@ -82,14 +86,18 @@ class LayerCases:
         out = layer.forward(copies["x"])
         if out is None:
             raise FaultError(
-                Fault("nothing", _("forward ends without `return`: nothing came back from it."), "out")
+                Fault(
+                    "nothing", _("forward ends without `return`: nothing came back from it."), "out"
+                )
             )
         taken = dout.copy()
         dx = layer.backward(taken)
         unchanged({**inputs, "dout": dout}, {**copies, "dout": taken})
         if dx is None:
             raise FaultError(
-                Fault("nothing", _("backward ends without `return`: nothing came back from it."), "dx")
+                Fault(
+                    "nothing", _("backward ends without `return`: nothing came back from it."), "dx"
+                )
             )
         found = {"out": out, "dx": dx}
         for i, name in enumerate(self.params):

@@ -47,8 +47,16 @@ def run_file(exercise: Exercise, file: str | Path, lang: str = "en") -> Result:
     path = Path(file).resolve()
     with tempfile.TemporaryDirectory() as folder:
         told = Path(folder, "result.json")
-        process = subprocess.Popen(
-            [sys.executable, "-m", "chainrule.lessons.running", exercise.name, str(path), str(told), lang],
+        process = subprocess.Popen(  # noqa: S603 - this Python, with the reader's own file
+            [
+                sys.executable,
+                "-m",
+                "chainrule.lessons.running",
+                exercise.name,
+                str(path),
+                str(told),
+                lang,
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -98,7 +106,9 @@ def _try(exercise: Exercise, file: str) -> Answer:
         names = runpy.run_path(file)
     except SyntaxError as error:
         sentence = _(
-            "Line {line} of your code is not Python: {message}.", line=error.lineno, message=error.msg
+            "Line {line} of your code is not Python: {message}.",
+            line=error.lineno,
+            message=error.msg,
         )
         return Answer(exercise, 0, 0, Fault("syntax", sentence))
     except BaseException as error:  # SystemExit, too

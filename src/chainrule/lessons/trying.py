@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,7 +19,9 @@ Array = npt.NDArray[np.float64]
 
 def call(function: Any, arguments: Mapping[str, Any]) -> Any:
     """What a function gives for copies of the arguments, which it must leave as they are."""
-    copies = {name: np.array(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()}
+    copies = {
+        name: np.array(a) if isinstance(a, np.ndarray) else a for name, a in arguments.items()
+    }
     out = function(*copies.values())
     unchanged(arguments, copies)
     return out
@@ -63,8 +66,24 @@ def named(out: Any, names: Sequence[str]) -> dict[str, object]:
     return dict(zip(names, out, strict=True))
 
 
+#: Two shapes, or the sizes of two axes, in what NumPy says of arrays that do not fit.
+_SHAPES = re.compile(r"shapes? (\([\d, ]*\)).*? (\([\d, ]*\))")
+_SIZES = re.compile(r"size (\d+) is different from (\d+)")
+
+
 def raised(error: BaseException, line: int | None) -> Fault:
     """The fault of an answer that raised an error, in the line of the reader's file where it did."""
+    unfit = _SHAPES.search(str(error)) or _SIZES.search(str(error))
+    if isinstance(error, ValueError) and unfit and line is not None:
+        return Fault(
+            "unfit",
+            _(
+                "In line {line} of your code two arrays do not fit together: {one} and {other}.",
+                line=line,
+                one=unfit[1],
+                other=unfit[2],
+            ),
+        )
     what: Text = _("{type}: {message}", type=type(error).__name__, message=str(error) or "—")
     if line is None:
         return Fault("raised", _("Your code stopped with {what}", what=what))

@@ -34,7 +34,9 @@ def _mistakes(dout: Array, x: Array, W: Array, b: Array) -> Mapping[str, Sequenc
             Suspect(
                 "mean",
                 dout.mean(axis=0),
-                _("db is the mean of the rows of dout: it is their sum; the loss has divided already."),
+                _(
+                    "db is the mean of the rows of dout: it is their sum; the loss has divided already."
+                ),
             ),
         ],
     }
@@ -42,14 +44,14 @@ def _mistakes(dout: Array, x: Array, W: Array, b: Array) -> Mapping[str, Sequenc
 
 AFFINE_LAYER = Exercise(
     name="affine-layer",
-    lesson="12-affine",
+    lesson="13-affine",
     title=_("The Affine layer"),
     task=_(
         "Write the class Affine(W, b) with params, grads, forward(x) and backward(dout): out = x·W + b;"
         " backward returns dx, and writes dW and db into the arrays of grads."
     ),
     entry="Affine",
-    starter='''import numpy as np
+    starter="""import numpy as np
 
 
 class Affine:
@@ -65,7 +67,7 @@ class Affine:
     def backward(self, dout):
         W, b = self.params
         ...
-''',
+""",
     cases=LayerCases(
         formula=lambda x, W, b: x @ W + b,
         expression=lambda x, W, b: x @ W + b,

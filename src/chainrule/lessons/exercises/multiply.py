@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -17,39 +17,60 @@ __all__ = ["EXERCISES"]
 Array = npt.NDArray[np.float64]
 
 
-def _pair(*shape: int) -> object:
+def _pair(*shape: int) -> Callable[[np.random.Generator], Mapping[str, Array]]:
     return lambda rng: {"x": rng.normal(size=shape), "y": rng.normal(size=shape)}
 
 
 def _mistakes(dout: Array, x: Array, y: Array) -> Mapping[str, Sequence[Suspect]]:
-    return {
-        "dx": (
-            Suspect("own input", dout * x, _("dx was made with x itself: the slope of x · y in x is the other input, y.")),
-            Suspect("dout", y, _("dx is y alone: the gradient from above, dout, is missing as a factor.")),
-            Suspect("local", dout, _("dx is dout as it came: the node's own slope, y, is missing as a factor.")),
+    return {"dx": _of("x", "y", dout, x, y), "dy": _of("y", "x", dout, y, x)}
+
+
+def _of(name: str, other: str, dout: Array, own: Array, factor: Array) -> Sequence[Suspect]:
+    """The mistakes with the gradient of one input."""
+    names = {"d": f"d{name}", "name": name, "other": other}
+    return [
+        Suspect(
+            "own input",
+            dout * own,
+            _(
+                "{d} was made with {name} itself: the slope of x · y in {name} is the other input,"
+                " {other}.",
+                **names,
+            ),
         ),
-        "dy": (
-            Suspect("own input", dout * y, _("dy was made with y itself: the slope of x · y in y is the other input, x.")),
-            Suspect("dout", x, _("dy is x alone: the gradient from above, dout, is missing as a factor.")),
-            Suspect("local", dout, _("dy is dout as it came: the node's own slope, x, is missing as a factor.")),
+        Suspect(
+            "dout",
+            factor,
+            _(
+                "{d} is {other} alone: the gradient from above, dout, is missing as a factor.",
+                **names,
+            ),
         ),
-    }  # fmt: skip
+        Suspect(
+            "local",
+            dout,
+            _(
+                "{d} is dout as it came: the node's own slope, {other}, is missing as a factor.",
+                **names,
+            ),
+        ),
+    ]
 
 
 MULTIPLY_BACKWARD = Exercise(
     name="multiply-backward",
-    lesson="06-multiply",
+    lesson="06-add-multiply",
     title=_("The backward of the multiply node"),
     task=_(
         "Write backward(dout, x, y) of z = x · y: it gives dx and dy, the gradients of the loss with"
         " respect to x and y, for dout, its gradient with respect to z."
     ),
     entry="backward",
-    starter='''def backward(dout, x, y):
+    starter="""def backward(dout, x, y):
     dx = ...
     dy = ...
     return dx, dy
-''',
+""",
     cases=Backward(
         formula=lambda x, y: x * y,
         expression=lambda x, y: x * y,

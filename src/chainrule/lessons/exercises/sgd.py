@@ -28,12 +28,18 @@ def _mistakes(
             Suspect(
                 "uphill",
                 params[name] + lr * totals[name],
-                _("{name} was moved along its gradient, so that the loss grows: go against it.", name=name),
+                _(
+                    "{name} was moved along its gradient, so that the loss grows: go against it.",
+                    name=name,
+                ),
             ),
             Suspect(
                 "lr",
                 params[name] - totals[name],
-                _("{name} was moved by the whole gradient: the learning rate lr is missing.", name=name),
+                _(
+                    "{name} was moved by the whole gradient: the learning rate lr is missing.",
+                    name=name,
+                ),
             ),
             Suspect("still", params[name], _("{name} has not moved at all.", name=name)),
         ]
@@ -43,20 +49,20 @@ def _mistakes(
 
 SGD_UPDATE = Exercise(
     name="sgd-update",
-    lesson="14-sgd",
+    lesson="15-sgd",
     title=_("Stochastic gradient descent"),
     task=_(
         "Write the class SGD(lr) with update(params, grads): it moves every array of params, in place,"
         " against its gradient by lr times that gradient."
     ),
     entry="SGD",
-    starter='''class SGD:
+    starter="""class SGD:
     def __init__(self, lr=0.01):
         self.lr = lr
 
     def update(self, params, grads):
         ...
-''',
+""",
     cases=UpdateCases(
         make=SGD,
         tries=[
@@ -67,7 +73,9 @@ SGD_UPDATE = Exercise(
     ),
     hints=(
         _("The gradient points to where the loss grows; the step goes the other way."),
-        _("params[i] = … makes a new array, which the layer never sees: params[i] -= … changes the old one."),
+        _(
+            "params[i] = … makes a new array, which the layer never sees: params[i] -= … changes the old one."
+        ),
     ),
 )
 
