@@ -74,7 +74,8 @@ def run_file(exercise: Exercise, file: str | Path, lang: str = "en") -> Result:
             killed = True
             process.kill()
             process.wait()
-        reader.join(1)
+        reader.join(1)  # a child of the reader's own may hold the other end
+        process.stdout.close()
         printed = kept.decode("utf-8", "replace")
         try:
             known = json.loads(told.read_text("utf-8"))

@@ -25,10 +25,10 @@ def find_exercise(which: int | str) -> Exercise:
     """
     named = {exercise.name: exercise for exercise in EXERCISES.values()}
     number = int(which) if isinstance(which, str) and which.isdecimal() else which
-    if isinstance(number, int) and number in EXERCISES:
+    if isinstance(number, int) and not isinstance(number, bool) and number in EXERCISES:
         return EXERCISES[number]
-    if number in named:
-        return named[str(number)]
+    if isinstance(which, str) and which in named:
+        return named[which]
     raise SettingError(
         _(
             "There is no exercise {which}; {nearest}. They have the numbers 1 to {last}.",
