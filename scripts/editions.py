@@ -30,7 +30,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Block", "StaleError", "blocks", "chinese_page", "pages", "problems"]
+__all__ = ["Block", "StaleError", "blocks", "chinese_page", "pages", "problems", "said"]
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCS = ROOT / "docs"
@@ -278,12 +278,17 @@ def _start(text: str) -> str:
 
 
 def pages() -> list[str]:
-    """The names of the pages that have two editions: every page of `docs/`."""
+    """The names of the English pages."""
     return sorted(
         str(path.relative_to(DOCS))
         for path in DOCS.rglob("*.md")
         if ZH not in path.parents and "_build" not in path.parts
     )
+
+
+def said() -> list[str]:
+    """The names of the pages that are said in Chinese; the Chinese edition has no others."""
+    return [name for name in pages() if (ZH / name).exists()]
 
 
 def updated(english: str, chinese: str) -> str:
@@ -322,12 +327,8 @@ def main(arguments: list[str]) -> int:
     match arguments:
         case ["check"]:
             wrong = 0
-            for name in pages():
-                path = ZH / name
-                found = problems(
-                    (DOCS / name).read_text("utf-8"),
-                    path.read_text("utf-8") if path.exists() else "",
-                )
+            for name in said():
+                found = problems((DOCS / name).read_text("utf-8"), (ZH / name).read_text("utf-8"))
                 wrong += len(found)
                 for line in found:
                     print(f"docs/zh/{name}: {line}")

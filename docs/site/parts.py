@@ -46,6 +46,8 @@ def configured(app: Sphinx, config: Config) -> None:
     """What depends on the language, which is known only now."""
     # What cells of lessons draw and print is in the language of the page.
     os.environ["CHAINRULE_LANG"] = lang = "zh" if is_chinese(config) else "en"
+    if lang == "zh":
+        config.exclude_patterns += sorted({*editions.pages()} - {*editions.said()})
     config.nb_code_prompt_show = WORDS[lang]["show"]
     config.nb_code_prompt_hide = WORDS[lang]["hide"]
 
@@ -55,10 +57,9 @@ def say_in_chinese(app: Sphinx, page: str, source: list[str]) -> None:
     if not is_chinese(app.config) or f"{page}.md" not in editions.pages():
         return
     path = editions.ZH / f"{page}.md"
-    chinese = path.read_text("utf-8") if path.exists() else ""
     app.env.note_dependency(str(path))
     try:
-        source[0] = editions.chinese_page(source[0], chinese)
+        source[0] = editions.chinese_page(source[0], path.read_text("utf-8"))
     except editions.StaleError as error:
         raise ExtensionError(f"docs/zh/{page}.md:\n{error}") from None
 
