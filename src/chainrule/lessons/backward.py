@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from chainrule.lang.messages import Text
+from chainrule.lang.messages import Text, _
 from chainrule.lessons.exercise import Case, Picture
 from chainrule.lessons.faults import Suspect
 from chainrule.lessons.slopes import slopes
@@ -19,8 +19,8 @@ __all__ = ["Backward", "Inputs"]
 
 Array = npt.NDArray[np.float64]
 
-#: Arrays by name, for a generator.
-Inputs = Callable[[np.random.Generator], Mapping[str, Array]]
+#: Arrays by name, for a generator; and what has no gradient, such as a number of rows.
+Inputs = Callable[[np.random.Generator], Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -47,23 +47,37 @@ class Backward:
             out = np.asarray(self.formula(*inputs.values()))
             dout = rng.normal(size=out.shape)
             gradients = slopes(self.formula, inputs, dout)
-            asked = self.asked or tuple(inputs)
+            own = slopes(self.formula, inputs)
+            asked = self.asked or tuple(gradients)
             names = [f"d{name}" for name in asked]
 
             def run(
                 backward: Any,
                 dout: Array = dout,
-                inputs: dict[str, Array] = inputs,
+                inputs: dict[str, Any] = inputs,
                 names: list[str] = names,
             ) -> Any:
                 return named(call(backward, {"dout": dout, **inputs}), names)
 
+            known = self.mistakes(dout, **inputs)
             yield Case(
                 about,
                 run,
                 {f"d{name}": gradients[name] for name in asked},
-                self.mistakes(dout, **inputs),
+                {
+                    f"d{name}": [*known.get(f"d{name}", ()), _without_dout(name, own[name])]
+                    for name in asked
+                },
                 dict(zip(names, asked, strict=True)),
                 rows=out.shape[0] if out.ndim else 1,
                 picture=Picture(self.expression, inputs, dout),
             )
+
+
+def _without_dout(name: str, own: Array) -> Suspect:
+    """What comes out where the gradient from above is forgotten."""
+    sentence = _(
+        "d{name} has the node's own slope alone: the gradient from above, dout, is missing as a factor.",
+        name=name,
+    )
+    return Suspect("dout", own, sentence)

@@ -24,12 +24,15 @@ class Picture:
     """The computational graph of a case: an expression of Variables, at the case's numbers."""
 
     expression: Callable[..., Any]
-    arguments: Mapping[str, Array]
+    arguments: Mapping[str, Any]
     dout: Array | float = 1.0
 
     def draw(self, wrong: str = "", lang: str = "en") -> Drawing:
         """The graph with its gradients, the arrow of the argument `wrong` marked as wrong."""
-        variables = {name: Variable(array, name) for name, array in self.arguments.items()}
+        variables = {
+            name: Variable(value, name) if isinstance(value, np.ndarray) else value
+            for name, value in self.arguments.items()
+        }
         out = self.expression(*variables.values())
         marks = {variables[wrong]: "wrong"} if wrong in variables else None
         drawing: Drawing = out.graph.draw(seed=self.dout, verdicts=marks, lang=lang)

@@ -109,15 +109,12 @@ def _shape(
     if value.shape == wanted.shape:
         return None
     owner = like.get(name, "")
-    summed = np.asarray(value, float)
-    while summed.ndim > wanted.ndim:
-        summed = summed.sum(axis=0)
-    if owner and value.ndim > wanted.ndim and _same(summed, wanted):
+    if owner and value.ndim and _same(_summed(np.asarray(value, float), wanted.shape), wanted):
         return Fault(
             "sum",
             _(
-                "{name} has the shape {got}, but {owner} has {wanted}: {owner} was used in every row, so the"
-                " gradients of the rows are still to be added up.",
+                "{name} has the shape {got}, but {owner} has {wanted}: {owner} was used many times, so its"
+                " gradients are still to be added up.",
                 name=name,
                 got=value.shape,
                 owner=owner,
@@ -159,6 +156,17 @@ def _shape(
         ),
         name,
     )
+
+
+def _summed(array: Array, shape: tuple[int, ...]) -> Array:
+    """An array added up over the axes along which one of this shape was copied; see broadcasting."""
+    while array.ndim > len(shape):
+        array = array.sum(axis=0)
+    copied = tuple(
+        i for i, (n, m) in enumerate(zip(array.shape, shape, strict=False)) if m == 1 != n
+    )
+    found: Array = array.sum(axis=copied, keepdims=True) if copied else array
+    return found
 
 
 # -- numbers -----------------------------------------------------------------------------------------

@@ -17,17 +17,20 @@ STEP = 1e-20
 
 
 def slopes(
-    f: Callable[..., Any], arguments: Mapping[str, Array], dout: npt.ArrayLike = 1.0
+    f: Callable[..., Any], arguments: Mapping[str, Any], dout: npt.ArrayLike = 1.0
 ) -> dict[str, Array]:
-    """The gradient of Σ dout · f(…) for every argument, an array of its shape.
+    """The gradient of Σ dout · f(…) for every argument that is an array, an array of its shape.
 
-    f takes the arguments by position, and has to be analytic: Im f(x + ih) / h is the slope.
+    f takes the arguments by position, and has to be analytic: Im f(x + ih) / h is the slope. Other
+    arguments, such as a number of rows, stay as they are.
 
     >>> slopes(lambda x, y: x * y, {"x": np.array(2.0), "y": np.array(-3.0)})
     {'x': array(-3.), 'y': array(2.)}
     """
     found = {}
     for name, array in arguments.items():
+        if not isinstance(array, np.ndarray):
+            continue
         gradient = np.empty(array.shape)
         for index in np.ndindex(array.shape):
             moved = array.astype(complex)

@@ -7,13 +7,16 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, multiply, sgd
+from chainrule.lessons.exercises import affine, multiply, repeat_sum, sgd
 
 __all__ = ["EXERCISES", "find_exercise"]
 
 #: Every exercise by its number, from 1.
 EXERCISES: Mapping[int, Exercise] = dict(
-    enumerate([*multiply.EXERCISES, *affine.EXERCISES, *sgd.EXERCISES], 1)
+    enumerate(
+        [*multiply.EXERCISES, *repeat_sum.EXERCISES, *affine.EXERCISES, *sgd.EXERCISES],
+        1,
+    )
 )
 
 

@@ -39,14 +39,6 @@ def _of(name: str, other: str, dout: Array, own: Array, factor: Array) -> Sequen
             ),
         ),
         Suspect(
-            "dout",
-            factor,
-            _(
-                "{d} is {other} alone: the gradient from above, dout, is missing as a factor.",
-                **names,
-            ),
-        ),
-        Suspect(
             "local",
             dout,
             _(
