@@ -30,6 +30,9 @@ class Forward:
     #: Common mistakes: for the inputs, suspects by the name of the result.
     mistakes: Callable[..., Mapping[str, Sequence[Suspect]]] = lambda **inputs: {}
 
+    #: Whether a warning of NumPy, such as of an overflow, is a fault.
+    quiet: bool = False
+
     def __call__(self, rng: np.random.Generator) -> Iterator[Case]:
         """The cases."""
         for about, draw in self.tries:
@@ -37,7 +40,8 @@ class Forward:
             wanted = named(self.formula(*inputs.values()), self.results)
 
             def run(function: Any, inputs: dict[str, Any] = inputs) -> Mapping[str, object]:
-                return named(call(function, inputs), self.results)
+                with np.errstate(all="raise" if self.quiet else "ignore", under="ignore"):
+                    return named(call(function, inputs), self.results)
 
             first = next((a for a in inputs.values() if np.ndim(a)), None)
             yield Case(

@@ -84,6 +84,30 @@ def raised(error: BaseException, line: int | None) -> Fault:
                 other=unfit[2],
             ),
         )
+    if isinstance(error, AttributeError | TypeError) and line is not None:
+        if "'NoneType'" in str(error):
+            return Fault(
+                "none",
+                _(
+                    "In line {line} of your code something is None: was it kept, or returned, before it is"
+                    " used there?",
+                    line=line,
+                ),
+            )
+        if "'list' object has no attribute" in str(error):
+            return Fault(
+                "list",
+                _(
+                    "In line {line} of your code a list stands where an array is meant: out of a list"
+                    " with one parameter it comes by `W, = self.params`, with the comma.",
+                    line=line,
+                ),
+            )
+    if isinstance(error, FloatingPointError) and line is not None:
+        return Fault(
+            "overflow",
+            _("In line {line} of your code NumPy warned: {what}.", line=line, what=str(error)),
+        )
     what: Text = _("{type}: {message}", type=type(error).__name__, message=str(error) or "—")
     if line is None:
         return Fault("raised", _("Your code stopped with {what}", what=what))

@@ -7,14 +7,21 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, multiply, repeat_sum, sgd
+from chainrule.lessons.exercises import affine, matmul, multiply, repeat_sum, sgd, sigmoid
 
 __all__ = ["EXERCISES", "find_exercise"]
 
 #: Every exercise by its number, from 1.
 EXERCISES: Mapping[int, Exercise] = dict(
     enumerate(
-        [*multiply.EXERCISES, *repeat_sum.EXERCISES, *affine.EXERCISES, *sgd.EXERCISES],
+        [
+            *multiply.EXERCISES,
+            *repeat_sum.EXERCISES,
+            *matmul.EXERCISES,
+            *sigmoid.EXERCISES,
+            *affine.EXERCISES,
+            *sgd.EXERCISES,
+        ],
         1,
     )
 )
