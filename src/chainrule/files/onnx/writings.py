@@ -11,7 +11,7 @@ from typing import Any
 from chainrule import layers
 from chainrule.engine.primitives import pick
 from chainrule.engine.trace import Traced
-from chainrule.files.architecture import LAYERS
+from chainrule.files.kinds import LAYERS
 from chainrule.graph import functions as f
 from chainrule.layers.function import KEPT
 from chainrule.nodes.base import Value
