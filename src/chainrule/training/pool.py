@@ -40,7 +40,7 @@ from chainrule.training.loop import Settings, columns, not_finite_after
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.state import scores_of
 from chainrule.training.stepper import BUFFER, Stepper
-from chainrule.training.structure import structure_of
+from chainrule.training.structure import Draws, structure_of
 from chainrule.training.trainer import Trainer
 
 __all__ = ["Cohort", "Group", "Member", "Pool"]
@@ -62,12 +62,14 @@ class Member:
         held_out: tuple[Array, Array] | None,
         stopping: EarlyStopping | None,
         structure: Hashable,
-        seeds: Sequence[int],
+        draws: Draws,
         epochs: int,
         number: int,
     ) -> None:
         self.trainer, self.data, self.rows, self.held_out = trainer, data, rows, held_out
-        self.stopping, self.structure, self.seeds = stopping, structure, seeds
+        self.stopping, self.structure, self.draws = stopping, structure, draws
+        #: The numbers that are others in its step than in the shared one.
+        self.numbers: Mapping[int, Any] = {}
         #: Which of the networks of the call it is.
         self.number = number
         #: How many rows it is trained on.
@@ -177,11 +179,23 @@ class Group:
             self._data[key] = self.shared.for_data(_named(x, t, w), used)
         return self._data[key]
 
+    def takes(self, member: Member) -> bool:
+        """Whether a member has this step, but for some numbers, which are found here.
+
+        Raises:
+            NotCompilable: no step can take its data.
+        """
+        self.data_of(member)
+        network, data = member.trainer.model, _named(*member.data)
+        numbers = self.shared.numbers_of(network, data, member.draws)
+        member.numbers = numbers or {}
+        return numbers is not None
+
     def begin(self, member: Member) -> None:
         """Make a member ready for its first step."""
         trainer, network = member.trainer, member.trainer.model
         own = member.bind(network.named_buffers().values() if self.has_buffers else ())
-        member.given = self.shared.for_network(self.data_of(member), own, member.seeds)
+        member.given = self.shared.for_network(self.data_of(member), own, member.numbers)
         trainer.engine_used, member.begun = "compiled", True
         if network.engine != "compiled":
             network.engine = "compiled"
@@ -214,7 +228,7 @@ def _shared_step(
     if known is not None and not outdated(known.step.reads):
         # That network may have been changed since.
         now = structure_of(known.step.network)  # type: ignore[arg-type]
-        then = first.structure, list(known.seeds)
+        then = first.structure, known.draws
         if now == then:
             return known
     trainer, (x, t, w) = first.trainer, first.data
@@ -226,7 +240,7 @@ def _shared_step(
         max_grad=settings.max_grad, say=say, seconds=lambda: step_estimate(trainer, *some).compiling,
     )  # fmt: skip
     buffers = trainer.model.named_buffers().values()
-    shared = SharedStep(step, first.bind(buffers), first.seeds)
+    shared = SharedStep(step, first.bind(buffers), first.draws)
     if sum(s.data.nbytes for s in first.segments) <= _KEPT:
         with _steps_lock:
             _steps.put(key, 0, shared)

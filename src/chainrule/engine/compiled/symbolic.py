@@ -133,6 +133,18 @@ class NumberTable:
                     words[i, j] = value % 2**64
         return numbers, words
 
+    def others(self, record: Callable[[int], SizedRecording]) -> dict[int, Any] | None:
+        """The numbers that are others in another recording of the step, by their places.
+
+        None if the step is another one, if only since numbers are equal there that are not so here.
+        """
+        assert self._first is not None
+        theirs = _Matching(self._first.targets, record(self._sizes[0]).targets)
+        twins = {j: theirs.twin[a] for j, (a, _) in enumerate(self.leaves) if a in theirs.twin}
+        if theirs.differs or len(set(twins.values())) < len({self.leaves[j][0] for j in twins}):
+            return None
+        return {j: _number(b) for j, b in twins.items() if _number(b) != _number(self.leaves[j][0])}
+
     def _evaluate(self, n: int) -> list[Any]:
         (m1, m2), found = self._sizes, []
         for a, b in self.leaves:
