@@ -12,6 +12,7 @@ from tests.distributed.cases import D, T, X, names, plain, train
 
 import chainrule as cr
 from chainrule.distributed.communicator import part_of
+from chainrule.distributed.messages import Messages
 from chainrule.distributed.step import ShardedStep
 from chainrule.networks.steps import make_step
 
@@ -42,7 +43,7 @@ def step_of_own_rows(communicator: cr.Communicator) -> float:
     mine = np.full_like(X, np.nan)
     mine[:16], mine[16 + start : 16 + stop] = X[:16], X[16 + start : 16 + stop]
     net, twin = (plain(cr.BatchNorm.sized(8, dtype=D), cr.Dropout(0.5)) for _ in range(2))
-    ShardedStep(net, mine, T, None, communicator).run(rows)
+    ShardedStep(net, mine, T, None, lambda own: Messages(own, communicator)).run(rows)
     make_step(twin, X, T, None).run(rows)
     pairs = zip(net.grads, twin.grads, strict=True)
     return float(max(np.abs(a - b).max() for a, b in pairs))

@@ -12,12 +12,10 @@ import numpy.typing as npt
 
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.values import NotCompilable
-from chainrule.engine.protocols import Division
 from chainrule.graph.reads import outdated
 from chainrule.networks.steps import Segments, segments_of
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Constant
-from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
@@ -57,7 +55,6 @@ class CompiledLoop(Loop):
             or self.optimizer.l2
             or self.optimizer.schedule.observes
         )
-        self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
         self.batch_starts = np.arange(0, self.n, self.batch_size)
         self.sizes = np.diff(np.append(self.batch_starts, self.n))
         #: The calls since the snapshot: row numbers, step bounds, the optimizer's numbers.
@@ -106,7 +103,7 @@ class CompiledLoop(Loop):
                     max_grad=self.settings.max_grad,
                     say=self.progress.say,
                     seconds=self._seconds,
-                    division=self._division(),
+                    division=trainer.division(trainer.model) if trainer.divides else None,
                 )
                 trainer._kernel = key, kernel
             self.kernel = kernel
@@ -116,20 +113,6 @@ class CompiledLoop(Loop):
             self.kernel = None
             trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
         self._signature = self._current_signature()
-
-    def _division(self) -> Division | None:
-        """How ranks share a batch, if they do."""
-        trainer = self.trainer
-        if not trainer.divides:
-            return None
-        from chainrule.distributed.messages import Messages
-
-        return Messages(
-            trainer.model,
-            trainer.communicator,
-            lambda: bool(trainer.stop_reason),
-            reproducible=trainer.reproducible,
-        )
 
     def _threads(self) -> int | None:
         """The threads asked for; of ranks each has one, since they share the cores."""
@@ -173,6 +156,7 @@ class CompiledLoop(Loop):
     def _run(self, left: int) -> None:
         while left and not self._stops():
             self._refresh()
+            self._agree()
             number, count = self.trainer.current_epoch + 1, 1
             if self.kernel is None:
                 self._epoch(number)
@@ -211,10 +195,11 @@ class CompiledLoop(Loop):
         whole = checkpoints is not None and count > 1
         stops = False
         while done < len(losses) and not failed and not stops:
+            most = 1
             if self.observes_steps:
                 self._refresh()
-            most = 1
-            if not self.observes_steps and self.kernel is not None:
+                self._agree()
+            elif self.kernel is not None:
                 most = max(1, min(len(losses) - done, int(CALL_SECONDS / self.kernel.pace)))
                 if checkpoints is not None:
                     most = min(most, checkpoints.steps_left(self))

@@ -18,7 +18,7 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.training.batches import Batches
-from chainrule.training.callbacks import Callback
+from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.checkpoints import Checkpoints, EpochPlace, go_on
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
@@ -93,6 +93,8 @@ class Loop:
         self.progress = Progress(shows, epochs, self.steps, settings.lang)
         self.optimizer = trainer.optimizer
         self.observes_steps = any(map(_observes_steps, self.callbacks))
+        #: Whether a callback may change the training; one that only stops it does not.
+        self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
         #: How far the present epoch has come; None between two epochs.
         self.place: EpochPlace | None = None
         #: How many threads share a batch.
@@ -162,6 +164,7 @@ class Loop:
         for _epoch in range(left):
             if self._stops():
                 break
+            self._agree()
             self._epoch(self.trainer.current_epoch + 1)
             self.ranks.compare_parameters(self.trainer.current_epoch)
 
@@ -179,6 +182,11 @@ class Loop:
             trainer.received = self.ranks.agree_to_stop(self.interrupt.received)
         return stops
 
+    def _agree(self) -> None:
+        """Of several ranks: see that callbacks have changed the same on all of them."""
+        if self.may_change:
+            self.ranks.refuse_other_steps()
+
     def _told_to_stop(self) -> bool:
         """Whether any rank wanted to stop, at the latest step."""
         return self.stepper.program.stops
@@ -193,6 +201,8 @@ class Loop:
             if i < place.steps:  # made before the checkpoint
                 loss = earlier[i]
             else:
+                if self.observes_steps:
+                    self._agree()
                 loss = self.stepper.step(batch, number, i)
                 history.add_step(loss)
             # The epoch's loss weights the batches by their rows, or by the rows' weights.

@@ -274,7 +274,7 @@ class Trainer(Training):
         """Run the loop of a fit."""
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
-            self._check(x, t, w, settings)
+            self._check(x, t, w, settings, loop.threads)
         self.data = x, t, w
         try:
             return loop.run()
@@ -357,7 +357,7 @@ class Trainer(Training):
                 )
             )
 
-    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
+    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings, threads: int) -> None:
         """Compare the gradients of the first rows, and the step on them, with the graph's."""
         if not isinstance(self.model, Network):
             raise SettingError(
@@ -376,7 +376,8 @@ class Trainer(Training):
             engine=self.engine_used or "numpy",
             optimizer=optimizer,
             max_grad=settings.max_grad,
-            threads=self.threads,
+            threads=threads,
+            sharing=self,
         )
         self.checked = CheckReport(check_rows(self.model, batch), step)
         if not self.checked.ok:
