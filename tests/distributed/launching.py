@@ -34,9 +34,9 @@ def environment() -> dict[str, str]:
 
 
 def launch(
-    ranks: int, script: str, *arguments: object, **variables: str
+    ranks: int, script: str, *arguments: object, seconds: int = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run ranks of a module of this folder to their end, which is to come soon.
+    """Run ranks of a module of this folder to their end, which is to come in so many seconds.
 
     `variables` are more of their environment.
     """
@@ -46,7 +46,7 @@ def launch(
         env={**environment(), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         errors="replace",
         check=False,
     )

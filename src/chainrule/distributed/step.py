@@ -133,6 +133,11 @@ class ShardedStep:
         self.source = programs[0].source
         return programs
 
+    @property
+    def sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        return self.messages.seconds
+
     def segments(self) -> Segments:
         """The arrays to update: the long runs of the flat buffers."""
         self._renew()

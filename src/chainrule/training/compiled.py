@@ -272,7 +272,7 @@ class CompiledLoop(Loop):
             bounds = bounds[:2]
             rates = kernel.rates(1)
         self._take_snapshot()
-        start_time = time.perf_counter()
+        start_time, sent = time.perf_counter(), self._sent
         try:
             losses = kernel.run(rows, bounds, rates)
         except BaseException:
@@ -281,7 +281,9 @@ class CompiledLoop(Loop):
             raise
         made = max(len(losses), 1)
         # The first call may be slow. Limiting the drop to 1/8 lets the calls grow step by step.
-        kernel.pace = max((time.perf_counter() - start_time) / made, kernel.pace / 8)
+        seconds = time.perf_counter() - start_time
+        kernel.pace = max(seconds / made, kernel.pace / 8)
+        self._remark_pace(made, seconds, self._sent - sent)
         failed = kernel.failed
         if failed:
             self._roll_back()
@@ -312,6 +314,12 @@ class CompiledLoop(Loop):
         self.trainer.restore(self._snapshot)
         for entry in self._log:
             self.kernel.run(*entry, again=True)
+
+    @property
+    def _sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        ranks = None if self.kernel is None else self.kernel.ranks
+        return super()._sent if ranks is None else ranks.division.seconds
 
     def _told_to_stop(self) -> bool:
         """Whether any rank wanted to stop, at the latest step."""

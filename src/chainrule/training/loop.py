@@ -22,6 +22,7 @@ from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.checkpoints import Checkpoints, EpochPlace, go_on
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
+from chainrule.training.pace import Pace
 from chainrule.training.progress import Progress
 from chainrule.training.ranks import Ranks
 from chainrule.training.signals import Interrupt
@@ -95,6 +96,7 @@ class Loop:
         self.observes_steps = any(map(_observes_steps, self.callbacks))
         #: Whether a callback may change the training; one that only stops it does not.
         self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
+        self.pace = Pace(trainer.communicator.size)
         #: How far the present epoch has come; None between two epochs.
         self.place: EpochPlace | None = None
         #: How many threads share a batch.
@@ -182,6 +184,17 @@ class Loop:
             trainer.received = self.ranks.agree_to_stop(self.interrupt.received)
         return stops
 
+    @property
+    def _sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        return self.stepper.program.sent if self.ranks.several else 0.0
+
+    def _remark_pace(self, steps: int, seconds: float, sent: float) -> None:
+        """Say once, after some steps, if ranks are slower than one alone."""
+        remark = self.pace.add(steps, seconds, sent)
+        if remark is not None:
+            self.progress.say(remark)
+
     def _agree(self) -> None:
         """Of several ranks: see that callbacks have changed the same on all of them."""
         if self.may_change:
@@ -203,7 +216,9 @@ class Loop:
             else:
                 if self.observes_steps:
                     self._agree()
+                began, sent = time.perf_counter(), self._sent
                 loss = self.stepper.step(batch, number, i)
+                self._remark_pace(1, time.perf_counter() - began, self._sent - sent)
                 history.add_step(loss)
             # The epoch's loss weights the batches by their rows, or by the rows' weights.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())
