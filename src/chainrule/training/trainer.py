@@ -82,7 +82,8 @@ class Trainer(Training):
     `communicator`: `cr.MPICommunicator()`, if several processes, ranks, train the network together
     (`mpiexec -n 4 python train.py`): each computes its rows of every batch, and all have the
     parameters, to rounding, of one process that computes them all. `docs/ranks.md` has more.
-    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, at some cost.
+    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, and with any `threads`, at some cost;
+    large networks then have 8 / ranks threads each.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
     step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
