@@ -82,7 +82,8 @@ class Trainer(Training):
     `communicator`: `cr.MPICommunicator()`, if several processes, ranks, train the network together
     (`mpiexec -n 4 python train.py`): each computes its rows of every batch, and all have the
     parameters, to rounding, of one process that computes them all. `docs/ranks.md` has more.
-    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, at some cost.
+    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, and with any `threads`, at some cost;
+    large networks then have 8 / ranks threads each.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
     step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
@@ -274,7 +275,7 @@ class Trainer(Training):
         """Run the loop of a fit."""
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
-            self._check(x, t, w, settings)
+            self._check(x, t, w, settings, loop.threads)
         self.data = x, t, w
         try:
             return loop.run()
@@ -357,7 +358,7 @@ class Trainer(Training):
                 )
             )
 
-    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
+    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings, threads: int) -> None:
         """Compare the gradients of the first rows, and the step on them, with the graph's."""
         if not isinstance(self.model, Network):
             raise SettingError(
@@ -376,7 +377,8 @@ class Trainer(Training):
             engine=self.engine_used or "numpy",
             optimizer=optimizer,
             max_grad=settings.max_grad,
-            threads=self.threads,
+            threads=threads,
+            sharing=self,
         )
         self.checked = CheckReport(check_rows(self.model, batch), step)
         if not self.checked.ok:

@@ -217,7 +217,7 @@ class Calls:
         # Of the sums over rows, those that nothing reads in the step: gradients, in their own arrays.
         argument = self.e.arguments.get(self.e.array[v])
         gradient = argument is not None and argument.role == "gradient"
-        together = self.e.gathered and self.schedule.mixed is None
+        together = self.e.gathered and self.schedule.mixed is None and not self.e.in_turn
         if v in self.schedule.parts:
             together &= gradient and not self.schedule.readers(v)
             together &= all(is_row(root_of(o)) for o in v.operands)

@@ -90,6 +90,7 @@ class Body:
         adding: bool = False,
         ranked: bool = False,
         part: int = 0,
+        in_turn: bool = False,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
         self.elements = Elements(
@@ -100,6 +101,7 @@ class Body:
             adding=adding,
             ranked=ranked,
             part=part,
+            in_turn=in_turn,
         )
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)

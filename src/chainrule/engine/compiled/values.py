@@ -42,6 +42,10 @@ class NotAbreast(Exception):  # noqa: N818 - it is an answer, not an error
     """Rows cannot be computed side by side, or not in blocks: they are computed in another way."""
 
 
+class NotInTurn(Exception):  # noqa: N818 - it is an answer, not an error
+    """Parts of a batch cannot be computed one after the other: they need each other in the midst."""
+
+
 def no_form(function: Any) -> NotCompilable:
     """The exception for a function that has no text in kernels."""
     name = getattr(function, "__name__", _("an operation"))
