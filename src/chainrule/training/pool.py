@@ -457,8 +457,9 @@ class Pool:
 
     def _work(self, k: int) -> None:
         """The work of thread k."""
+        team: list[Member] = []
+        runs = False
         try:
-            team: list[Member] = []
             while True:
                 with self._turn:
                     following = self._next(team)
@@ -467,22 +468,26 @@ class Pool:
                     group = following.cohort.group
                     workplace = group.workplace(k)
                     self._running += 1
-                try:
-                    with group.alone():
-                        following.run(workplace, self)
-                    outputs = following.outputs() if group.predicts else {}
-                    with self._turn:
-                        if group.evaluates and not group.predicts:
-                            outputs = following.outputs()
-                        team = self._close(following, outputs)
-                finally:
-                    with self._turn:
-                        self._running -= 1
-                        self._turn.notify_all()
+                    runs = True
+                with group.alone():
+                    following.run(workplace, self)
+                outputs = following.outputs() if group.predicts else {}
+                with self._turn:
+                    if group.evaluates and not group.predicts:
+                        outputs = following.outputs()
+                    team = self._close(following, outputs)
+                    self._running -= 1
+                    runs = False
+                    self._turn.notify_all()
                 if self.kept is not None:
                     self._keep(self.kept, following.team)
         except BaseException as error:
-            self.stopped, self._error = True, self._error or error
+            with (
+                self._turn
+            ):  # at once: who waits for this round would write what it has left behind
+                self.stopped, self._error = True, self._error or error
+                self._running -= runs
+                self._turn.notify_all()
 
     def _keep(self, kept: KeptFits, team: Sequence[Member]) -> None:
         """After a round: if a checkpoint is due, wait for the others, and write it."""

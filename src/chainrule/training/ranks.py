@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -15,9 +13,10 @@ from chainrule.errors import ChainruleError, RanksDifferError
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language, listed
 from chainrule.training.captured import capture
+from chainrule.training.digests import digest
 from chainrule.training.state import Training
 
-__all__ = ["Ranks", "hashed"]
+__all__ = ["Ranks"]
 
 
 class Ranks:
@@ -48,9 +47,7 @@ class Ranks:
         if not self.several:
             return
         state = capture(self.training)
-        everyone = told_by_all(
-            self.communicator, hashed([state["parameters"], state.get("buffers")])
-        )
+        everyone = told_by_all(self.communicator, digest(state["parameters"], state.get("buffers")))
         others = [str(rank) for rank, each in enumerate(everyone) if each != everyone[0]]
         if others:
             raise RanksDifferError(
@@ -189,26 +186,3 @@ def _said_engine(training: Training) -> str:
 
 def _nothing() -> None:
     """What a rank does while another acts."""
-
-
-def hashed(value: object) -> str:
-    """The sha256 of numbers, texts and arrays, in lists and dicts."""
-    whole = hashlib.sha256()
-    _enter(whole, value)
-    return whole.hexdigest()
-
-
-def _enter(whole: Any, value: object) -> None:
-    if isinstance(value, dict):
-        for key in sorted(value):
-            whole.update(f"{key}:".encode())
-            _enter(whole, value[key])
-    elif isinstance(value, list | tuple):
-        whole.update(f"[{len(value)}]".encode())
-        for each in value:
-            _enter(whole, each)
-    elif isinstance(value, np.ndarray):
-        whole.update(f"{value.dtype.str}{value.shape};".encode())
-        whole.update(np.ascontiguousarray(value).tobytes())
-    else:
-        whole.update(repr(value).encode())
