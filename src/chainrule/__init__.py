@@ -31,7 +31,7 @@ else:
         # A room's name always means the room, so that no import order can change it.
         if not name.startswith("_") and find_spec(f"chainrule.{name}") is not None:
             return import_module(f"chainrule.{name}")
-        if name != "__all__" and name.startswith("__"):
+        if name != "__all__" and name.startswith("_"):
             raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
         if name in _LATE:
             globals()[name] = getattr(import_module(_LATE[name]), name)
