@@ -22,6 +22,7 @@ FLOORS = [
     ["networks"],
     ["checking", "storage", "distributed"],
     ["training"],
+    ["basics"],
     ["files"],
     ["explaining", "comparing", "planning"],
     ["plots"],

@@ -68,7 +68,7 @@ def test_with_checkpoints_the_same_bits_and_at_the_end_nothing_is_left(
     assert CheckpointFolder(tmp_path).files() == files
 
 
-@pytest.mark.parametrize("part", [8, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("part", [16, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "more", [{"threads": 1}, {"threads": 2}, {"engine": "numpy"}, {"n_jobs": 2}], ids=str
 )

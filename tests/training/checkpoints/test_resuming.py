@@ -134,9 +134,14 @@ TOLD = {("threads",)}
 
 
 def idle_parts(
-    step: int, epochs: int, patience: int | None, tmp_path: Path, orders: list[str]
+    step: int,
+    epochs: int,
+    patience: int | None,
+    tmp_path: Path,
+    orders: list[str],
+    tried: set[tuple[str, ...]] | None,
 ) -> set[tuple[str, ...]]:
-    """The parts of the state at a step without which the training comes to the same."""
+    """The parts of the state at a step, of those tried, without which the training comes to the same."""
     runs.EPOCHS, runs.PATIENCE = epochs, patience
     text = "Adam-plateau-both-numpy"
     tmp_path.mkdir()
@@ -145,6 +150,8 @@ def idle_parts(
     whole = read_checkpoint(file)
     idle = set()
     for path in parts(whole.state):
+        if tried is not None and path not in tried:
+            continue
         if path in TOLD or path[-1] in ("seconds", "has_uint32", "uinteger", "bit_generator"):
             continue
         place = tmp_path / "-".join(path) / text / "run"
@@ -173,8 +180,10 @@ def test_every_part_of_the_state_matters(
     for name, value in {"EPOCHS": 0, "PATIENCE": 0, "MONITOR": "val_loss"}.items():
         monkeypatch.setattr(runs, name, value)  # to be set back
     cases = [(4, 9, 3), (6, 9, 3), (10, 9, 3), (13, 9, 3), (5, 4, None)]
-    idle = [idle_parts(*case, tmp_path / str(i), orders) for i, case in enumerate(cases)]
-    assert not set.intersection(*idle)
+    idle: set[tuple[str, ...]] | None = None
+    for i, case in enumerate(cases):  # what has mattered in one need not matter in the others
+        idle = idle_parts(*case, tmp_path / str(i), orders, idle)
+    assert idle == set()
 
 
 # -- refused, or harmless ---------------------------------------------------------------------------
