@@ -30,6 +30,9 @@ export interface Settings {
   points: number[][];
 }
 
+/** Epochs a second; null for as fast as it goes. */
+export type Speed = number | null;
+
 export interface DataChoice {
   key: string;
   problem: "classification" | "regression";
@@ -67,6 +70,7 @@ export interface Hello extends Message {
     optimizers: OptimizerChoice[];
     learning_rates: number[];
     rates: number[];
+    speeds: Speed[];
   };
   theme: { light: Palette; dark: Palette };
 }
@@ -95,6 +99,10 @@ export interface RunEntry {
   /** What differs from the parent's settings. */
   settings: Partial<Settings>;
   events: RunEvent[];
+  /** Whether its data and its loss are those of the shown run, so that the curves can be compared. */
+  alike: boolean;
+  /** The name of the file that its table came from. */
+  table: string | null;
 }
 
 /** What was changed in the middle of a run. */
@@ -132,6 +140,9 @@ export interface State extends Message {
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
+  speed: Speed;
+  /** Where playing stops by itself. */
+  goal: { step: number | null; score: number | null };
 }
 
 export interface Trouble {
@@ -190,6 +201,37 @@ export interface LinkReply extends Message {
 export interface ExportReply extends Message {
   name: string;
   media: string;
+}
+
+/** What helps: back to a step, null for a new run from the first weights, and these settings. */
+export interface Remedy {
+  step: number | null;
+  settings: Partial<Settings>;
+}
+
+/** What is wrong, since which step, and what was tried and helps. */
+export interface Diagnosed {
+  kind: string;
+  column: number | null;
+  units: number[];
+  value: number | null;
+  best: number | null;
+  began: number;
+  remedies: Remedy[];
+}
+
+/** What is wrong with the shown run, where it stands. */
+export interface DiagnosisReply extends Message {
+  run: number;
+  step: number;
+  troubles: Diagnosed[];
+}
+
+/** The answer to a remedy: the run before it, and the new one. */
+export interface RemedyReply extends Message {
+  ok: boolean;
+  before: number;
+  run: number;
 }
 
 /** A hidden unit over the plane, in the array `map`. */

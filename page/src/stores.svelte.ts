@@ -2,7 +2,7 @@
 
 import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
-import type { Frame, Hello, LinkReply, Palette, Settings, State } from "./contract";
+import type { Frame, Hello, LinkReply, Palette, Remedy, RemedyReply, Settings, State } from "./contract";
 import type { Message } from "./message";
 import { known, text, type Key, type Language } from "./text";
 
@@ -21,6 +21,9 @@ export interface Notice {
   tone: "error" | "good";
   lines: string[];
 }
+
+/** Links lead to so many steps at most. */
+const MOST_STEPS = 1_000_000;
 
 export class App {
   hello = $state.raw<Hello | null>(null);
@@ -56,7 +59,7 @@ export class App {
 
   /** The library's colours by what they mean, in the present theme. */
   palette: Palette = $derived(this.hello?.theme[this.theme] ?? {});
-  playing: boolean = $derived(this.frame?.playing ?? false);
+  playing: boolean = $derived(this.connection === "open" && (this.frame?.playing ?? false));
 
   #nextNotice = 1;
   /** How many links had been opened when what they show was last taken over. */
@@ -123,6 +126,25 @@ export class App {
     return answer.finally(() => (this.awaited -= 1));
   }
 
+  /** Plays or pauses; what is played ends where it is told to. */
+  playOrPause(goal: { epochs?: number; score?: number } = {}): Promise<Message | null> {
+    const pausing = this.playing && goal.epochs === undefined && goal.score === undefined;
+    return this.do(pausing ? { do: "pause" } : { do: "play", ...goal });
+  }
+
+  /** Plays so many epochs a second from now on, null for as fast as it goes; the browser remembers it. */
+  setSpeed(epochs: number | null): void {
+    keep("speed", String(epochs));
+    void this.do({ do: "speed", epochs });
+  }
+
+  /** Goes on with what helps: another run, drawn beside the one before it. */
+  async heal(remedy: Remedy): Promise<void> {
+    const answer = (await this.do({ do: "remedy", ...remedy })) as RemedyReply | null;
+    if (!answer || answer.before === answer.run) return;
+    this.compared = [...new Set([...this.compared, answer.before])];
+  }
+
   /** Changes some settings. */
   configure(settings: Partial<Settings>): Promise<Message | null> {
     return this.do({ do: "configure", settings });
@@ -178,7 +200,7 @@ export class App {
 
   /** The link to what the page shows. */
   link: string = $derived.by(() => {
-    const link = this.state?.link ?? "";
+    const link = this.#linkNow();
     const shows = { test: this.showTest, batch: this.showBatch, discretize: this.discretize };
     if (this.state?.compatible && !link.includes("chainrule=")) {
       return link
@@ -188,6 +210,15 @@ export class App {
     const on = Object.entries(shows).filter(([, wanted]) => wanted);
     return on.length ? `${link}&view=${on.map(([name]) => name).join(",")}` : link;
   });
+
+  /** The link with the step that the newest frame shows, where it leads to a step. */
+  #linkNow(): string {
+    const { state, frame } = this;
+    if (!state || !frame || !state.link_whole || frame.run !== state.position.run) return state?.link ?? "";
+    if (frame.step > MOST_STEPS) return state.link;
+    const begin = state.link.replace(/&step=\d+$/, "");
+    return frame.step ? `${begin}&step=${frame.step}` : begin;
+  }
 
   /** Says something; what was said before in the same tone is said no longer. */
   notify(tone: Notice["tone"], lines: string[]): void {
@@ -223,9 +254,17 @@ export class App {
   }
 
   #hear(message: Message): void {
-    if (message.kind === "hello") this.hello = message as Hello;
+    if (message.kind === "hello") this.#greeted(message as Hello);
     else if (message.kind === "state") this.#changed(message as State);
     else if (message.kind === "frame") this.frame = message as Frame;
+  }
+
+  /** The speed that was chosen here before is that of a new session, too. */
+  #greeted(hello: Hello): void {
+    const speeds = hello.choices.speeds.map(String);
+    const speed = this.hello === null ? chosen("speed", speeds) : null;
+    this.hello = hello;
+    if (speed !== null) void this.ask({ do: "speed", epochs: speed === "null" ? null : Number(speed) });
   }
 
   #changed(state: State): void {

@@ -337,6 +337,45 @@ class Preprocessor:
         """
         return type(self)(name, rule, self._parts, self._notes)
 
+    def only(self, features: Sequence[str]) -> Preprocessor:
+        """The same rules for some of its `features`, in this order; for a network that takes only these.
+
+        Raises:
+            SettingError: a feature that is none of its own, or that is asked for twice.
+
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "b": [3, 5], "t": ["p", "q"]}), "t")
+        >>> prepared.only(["b"]).transform(Table({"b": [4]})).tolist()
+        [[0.0]]
+        """
+        if len(set(features)) < len(features):
+            raise SettingError(
+                _("only takes every feature once. Got {features}.", features=shown(list(features)))
+            )
+        single: dict[str, Part] = {}
+        for part in self._parts:
+            if isinstance(part, TextColumn):
+                ones = (replace(part, categories=(category,)) for category in part.categories)
+                single |= dict(zip(part.features, ones, strict=True))
+            else:
+                single[part.features[0]] = part
+        parts: list[Part] = []
+        for name in features:
+            if name not in single:
+                known = nearest(name, self.features)
+                raise SettingError(
+                    _("There is no feature {name}; {nearest}.", name=shown(name), nearest=known)
+                )
+            part, last = single[name], parts[-1] if parts else None
+            if (
+                isinstance(part, TextColumn)
+                and isinstance(last, TextColumn)
+                and (type(part), part.name) == (type(last), last.name)
+            ):
+                parts[-1] = replace(last, categories=last.categories + part.categories)
+            else:
+                parts.append(part)
+        return type(self)(self._target, self._rule, parts, self._notes, self._form)
+
     def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
 

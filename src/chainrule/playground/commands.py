@@ -15,27 +15,24 @@ import numpy as np
 
 from chainrule.errors import nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _p
-from chainrule.playground import views
+from chainrule.playground import relative, remedies, views
 from chainrule.playground.compatible.links import new_seed
+from chainrule.playground.configuring import configure
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.pace import Goal
 from chainrule.playground.run import Edit, Event
-from chainrule.playground.settings import (
-    DATA_FIELDS,
-    LIVE,
-    Problems,
-    number,
-    several,
-    whole,
-)
+from chainrule.playground.settings import Problems, number, several, whole
 from chainrule.playground.tables import read_table
 from chainrule.playground.workspace import PATIENCE, Workspace
 from chainrule.settings import language
 
 __all__ = ["COMMANDS", "configure", "edit", "find_command", "take_table"]
 
+#: For so many epochs at once one may play.
+MOST_EPOCHS = 1_000_000
 #: How many seconds `goto` may advance before it answers: it comes while the time line is dragged.
 DRAGGING = 0.05
 
@@ -43,30 +40,6 @@ Reply: TypeAlias = Message | Fields | None
 
 
 # -- settings and weights -------------------------------------------------------------------------
-
-
-def configure(workspace: Workspace, settings: object = None) -> None:
-    """Change settings: in the shown run where they are live, else in a new one."""
-    if not isinstance(settings, Mapping):
-        raise Problems(
-            [_("configure needs settings, an object. Got {value}.", value=shown(settings))]
-        )
-    run = workspace.run
-    new = run.settings.changed(settings, workspace.caps)
-    differing = set(new.differing(run.settings))
-    other_table = workspace.table_is_new and settings.get("data") == "own"
-    if not differing and not other_table:
-        return
-    untouched = not run.end and not run.events
-    if differing and differing <= set(LIVE) and not untouched:
-        workspace.history.run_to_change().change(new)
-        workspace.changed()
-        return
-    data = run.data
-    if differing & set(DATA_FIELDS) or other_table:
-        data = workspace.draw(new)
-    workspace.begin(data.suited(new, settings), data)
-    workspace.table_is_new = workspace.table_is_new and not other_table
 
 
 def edit(
@@ -113,9 +86,22 @@ def regenerate(workspace: Workspace) -> None:
 # -- time -----------------------------------------------------------------------------------------
 
 
-def play(workspace: Workspace) -> None:
-    """Take steps until `pause`."""
+def play(workspace: Workspace, epochs: object = None, score: object = None) -> None:
+    """Take steps until `pause`; for so many epochs, or until the score of an epoch is as good."""
+    machine, step = workspace.run.machine, None
+    if epochs is not None:
+        count = whole(1, MOST_EPOCHS)(epochs, "epochs")
+        step = workspace.run.step + count * machine.batches - machine.batch
+    wanted = None if score is None else number(0, 1)(score, "score")
+    workspace.goal = Goal(step, wanted)
     workspace.playing = True
+    workspace.pace.begin(machine.batches)
+    workspace.changed()
+
+
+def speed(workspace: Workspace, epochs: object = None) -> None:
+    """Play so many epochs a second; null for as fast as it goes."""
+    workspace.pace.set(None if epochs is None else number(0.1, 1000)(epochs, "epochs"))
     workspace.changed()
 
 
@@ -332,7 +318,12 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "configure": Command(configure, ("settings",)),
-    "play": Command(play),
+    "resize": Command(relative.resize, ("layer", "by")),
+    "add_layers": Command(relative.add_layers, ("by",)),
+    "activate": Command(relative.activate, ("layer", "activation")),
+    "use": Command(relative.use, ("feature", "on")),
+    "play": Command(play, ("epochs", "score")),
+    "speed": Command(speed, ("epochs",), on_the_way=True),
     "pause": Command(pause, on_the_way=True),
     "step": Command(step, ("unit", "count")),
     "back": Command(back, ("unit", "count"), on_the_way=True),
@@ -345,6 +336,8 @@ COMMANDS: Mapping[str, Command] = {
     "drop_run": Command(drop_run, ("run",), on_the_way=True),
     "paste": Command(paste, ("text",), on_the_way=True),
     "paint": Command(paint, ("points", "erase")),
+    "diagnose": Command(remedies.diagnose),
+    "remedy": Command(remedies.remedy, ("step", "settings")),
     "unit": Command(unit, ("column", "index")),
     "link": Command(link, ("text",), on_the_way=True),
     "inside": Command(inside, ("detail", "lang")),

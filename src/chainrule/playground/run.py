@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -295,6 +296,16 @@ class Run:
         other._every = self._every
         other._machine, self._machine = self.machine, None
         self.step = self.end
+        return other
+
+    def at(self, step: int) -> Run:
+        """This run by itself, at a known step: what is done with it leaves this one where it is."""
+        other = copy(self)
+        other.events, other._kept = list(self.events), list(self._kept)
+        other.curve = self.curve.until(self.end)
+        other._machine = None
+        other.step = -1
+        other.go_to(step)
         return other
 
     # -- memory -----------------------------------------------------------------------------------

@@ -51,7 +51,8 @@ class Session(Workspace):
         elif self.target is not None:
             self.advance_to(self.target, seconds)
         elif self.playing:
-            self.play(seconds)
+            if not self.play(seconds):
+                return True
         else:
             return False
         self.moved += 1

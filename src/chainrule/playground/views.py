@@ -13,6 +13,7 @@ from chainrule.datasets import playground, spiral
 from chainrule.datasets.playground import PLAYGROUND
 from chainrule.drawing.theme import DARK, LIGHT
 from chainrule.graph.functions import concatenate
+from chainrule.lang.messages import Text
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
 from chainrule.nodes.base import Value, ignore_fp_errors
@@ -21,6 +22,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.pace import SPEEDS, Goal, Pace
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -30,6 +32,7 @@ from chainrule.playground.settings import (
     LOSSES,
     Settings,
 )
+from chainrule.playground.tables import Cells
 from chainrule.playground.trouble import Column, Trouble, troubles
 from chainrule.settings import below_one
 from chainrule.version import __version__
@@ -66,6 +69,7 @@ def hello(caps: Caps) -> Message:
         "optimizers": [_optimizer(name, kind) for name, kind in OPTIMIZERS.items()],
         "learning_rates": list(LEARNING_RATES),
         "rates": list(RATES),
+        "speeds": list(SPEEDS),
     }
     fields = {
         "version": __version__,
@@ -128,6 +132,14 @@ class Shown(Protocol):
         """Whether it trains."""
 
     @property
+    def pace(self) -> Pace:
+        """How fast it plays."""
+
+    @property
+    def goal(self) -> Goal:
+        """Where it stops playing."""
+
+    @property
     def rate(self) -> float:
         """Rows a second."""
 
@@ -168,12 +180,14 @@ def state(session: Shown) -> Message:
             "notes": told(data.notes),
             "image": data.image,
         },
-        "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
+        "runs": [_run_entry(other, session.runs, run) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
         "link": write_link(run),
         "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
         "compatible": settings.mode == "compatible",
+        "speed": session.pace.epochs,
+        "goal": vars(session.goal),
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
     if plane is not None:
@@ -247,7 +261,7 @@ def _outputs(settings: Settings, data: Data) -> list[str]:
     return list(data.classes)
 
 
-def _run_entry(run: Run, runs: Mapping[int, Run]) -> Fields:
+def _run_entry(run: Run, runs: Mapping[int, Run], present: Run) -> Fields:
     parent = runs.get(run.parent) if run.parent is not None else None
     final = run.settings_at(run.end + 1)
     before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
@@ -273,7 +287,15 @@ def _run_entry(run: Run, runs: Mapping[int, Run]) -> Fields:
         "end": run.end,
         "settings": differing,
         "events": events,
+        "alike": run.data is present.data and run.start.loss == present.start.loss,
+        "table": _table_name(run.data),
     }
+
+
+def _table_name(data: Data) -> str | None:
+    """The name of the file that a table came from; None if it was pasted, or is none."""
+    source = data.table.source if isinstance(data, Cells) and data.table is not None else None
+    return None if isinstance(source, Text) else source
 
 
 def _listed(changes: Fields) -> Fields:

@@ -38,6 +38,7 @@ TAKEN = {
     "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
+    "evaluate", "evaluate_test", "x_test", "t_test",
     "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", "READERS", *MAKERS,
 }  # fmt: skip
 #: Those used only in the loop, which functions may use for something else.
@@ -144,7 +145,8 @@ class Function:
             f"    {name} = {text}  # {note.said(body.lang)}"
             for name, (text, note) in self.e.prelude.items()
         ]
-        if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + first_lines):
+        written = [*lines, *first_lines, self.e.text(self.recording.out)]
+        if any(re.search(r"\bn\b", line.split("#")[0]) for line in written):
             first_lines.insert(0, "    n = len(x)")
         self.lines = first_lines + lines
         self.after = self._buffer_lines()

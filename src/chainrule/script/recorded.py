@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -110,8 +110,26 @@ def record_predict(
     rules: Mapping[Function, Function] = TEXT_FUNCTIONS,
 ) -> ScriptRecording:
     """Record the outputs for n rows, in inference mode."""
+    return _record_inference(network, network._record_predict, [("x", x)], n, rules)
+
+
+def record_evaluation(
+    network: RecordableNetwork, batch: Sequence[tuple[str, Array]], n: int
+) -> ScriptRecording:
+    """Record the loss of n rows, in inference mode."""
+    return _record_inference(network, network._record_loss, batch, n, TEXT_FUNCTIONS)
+
+
+def _record_inference(
+    network: RecordableNetwork,
+    what: Callable[..., Variable],
+    batch: Sequence[tuple[str, Array]],
+    n: int,
+    rules: Mapping[Function, Function],
+) -> ScriptRecording:
+    rows = [(name, _first_rows(array, n)) for name, array in batch]
     with training_mode(False), collect_names() as local_names:
-        rec = StepRecording(network._record_predict, [("x", _first_rows(x, n))], rules)
+        rec = StepRecording(what, rows, rules)
         low = rec.lower()
         out, _ = rec.results(low)
     recording = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))

@@ -87,6 +87,13 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
     for _ in range(3):
         talk.do(None, "step", unit="epoch")
     talk.do("InsideMessage", "inside")
+    talk.set(activations=["relu", "relu"], learning_rate=3)
+    talk.do(None, "step", count=60)
+    talk.do("DiagnosisReply", "diagnose")
+    talk.do("RemedyReply", "remedy", step=10, settings={"learning_rate": 0.01})
+    talk.do(None, "pause")
+    talk.do(None, "speed", epochs=2)
+    talk.do(None, "play", score=0.5)
     return talk.heard
 
 

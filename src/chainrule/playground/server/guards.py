@@ -14,7 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from chainrule.lang.languages import LANGUAGES
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.playground.server.access import Access
-from chainrule.playground.server.answers import plain_refusal, values
+from chainrule.playground.server.answers import explained_refusal, plain_refusal, values
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.limits import Limits
 
@@ -93,8 +93,10 @@ class Guards:
             nonlocal begun
             begun = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
+                own = list(message.get("headers", ()))
+                names = {name for name, _value in own}
                 added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
+                message = {**message, "headers": [*own, *(a for a in added if a[0] not in names)]}
             await send(message)
 
         answer: ASGIApp = self.refusal(scope) or self.entry(scope) or self.app
@@ -140,11 +142,11 @@ class Guards:
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET" and token:
             if not self.access.admits(token[0]):
                 used = _("This link is used up, or of an earlier start.")
-                return plain_refusal(sentences(used, LINK), scope)
+                return explained_refusal(sentences(used, LINK), scope)
             return self.welcome(learner, query)
         if learner is None:
             unknown = _("The playground does not know this browser.")
-            return plain_refusal(sentences(unknown, LINK), scope)
+            return explained_refusal(sentences(unknown, LINK), scope)
         scope.setdefault("state", {})["learner"] = learner
         return None
 
