@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,7 @@ from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes.base import Node, ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.data import Array
 from chainrule.playground.machine import Machine
@@ -85,9 +86,12 @@ class Inside:
     lang: str = "en"
     #: Why the step cannot be made, if it cannot.
     failure: str | None = None
+    #: Which rows of the data they are.
+    rows: Sequence[int] | Array = ()
+    training: bool = True
 
     def __post_init__(self) -> None:
-        graph = self.network.graph(self.x, self.t, training=True)
+        graph = self.network.graph(self.x, self.t, training=self.training)
         self.graph: Graph = graph.detailed() if self.detail else graph
         output = self.graph.outputs[0]
         self.gradients = self.graph.gradients() if output.requires_grad else {}
@@ -138,6 +142,7 @@ class Inside:
             "title": step.operation,
             "symbol": step.symbol,
             "layer": step.layer,
+            "column": self._column(node),
             "formulas": [
                 self._formula(line) for line in in_language(step.formula, self.lang).splitlines()
             ],
@@ -150,6 +155,11 @@ class Inside:
                 if s.text
             ],
         }
+
+    def _column(self, node: Node) -> int | None:
+        """The column of units that the layer of a node gives; none in the loss."""
+        paths = (self.graph.paths.get(id(s.layer), "") for s in around(self.graph.scopes[node]))
+        return next((self.columns[path] for path in paths if path in self.columns), None)
 
     def _formula(self, text: str) -> dict[str, str]:
         return {"text": text, "mathml": to_mathml(text, self._names)}
@@ -195,6 +205,7 @@ class Inside:
             "title": type(self.optimizer).__name__,
             "symbol": "←",
             "layer": "",
+            "column": self.columns.get(update.path.rpartition(".")[0]),
             "formulas": [self._formula(line) for line in self._rule(update)],
             "numbers": self._numbers(),
             "inputs": [
@@ -350,9 +361,11 @@ class Inside:
             "arrows": arrows,
             "overflows": self.overflows(),
             "failure": None if self.failure is None else self._told(self.failure),
+            "parameters": [u.name for u in self.updates],
         }
         # Ids and random bits, too, as numbers to look at.
-        return Message("inside", fields, {k: a.astype(np.float64) for k, a in arrays.items()})
+        sent = {k: a.astype(np.float64) for k, a in arrays.items()}
+        return Message("inside", fields, {**sent, "batch": np.asarray(self.rows, np.int32)})
 
     def verdicts(self) -> Message:
         """The check of every gradient, and the picture with its marks."""
@@ -439,7 +452,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
             failure = error.args[0]
     return Inside(
         machine.network,
-        machine.optimizer,
+        copy(machine.optimizer),  # its numbers are those of this step
         x,
         t,
         before,
@@ -448,6 +461,21 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
         detail,
         lang,
         failure,
+        rows.copy(),
+    )
+
+
+def look_at_row(machine: Machine, row: int, *, detail: bool = False, lang: str = "en") -> Inside:
+    """One row through the network as it is now: forward, loss and gradients; it moves nothing."""
+    return Inside(
+        machine.network,
+        machine.optimizer,
+        *machine.row(row),
+        columns=_columns(machine.network),
+        detail=detail,
+        lang=lang,
+        rows=[row],
+        training=False,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -224,7 +226,7 @@ class Run:
         assert self._machine is not None
         if isinstance(event.what, Edit):
             edit = event.what
-            self._machine.parameters[edit.parameter][edit.place] = edit.value
+            self._machine.edit(edit.parameter, edit.place, edit.value)
             self.scores = self._machine.scores()
         else:
             settings = replace(self._machine.settings, **event.what)
@@ -257,6 +259,23 @@ class Run:
             self._machine.restore(kept.state)
             self.step, self.scores = kept.step, kept.scores
         self._replay_events()
+
+    @contextmanager
+    def visiting(self, step: int) -> Iterator[Machine]:
+        """Its machine at another known step, within the block."""
+        here, failure = self.step, self.failure
+        self.go_to(step)
+        try:
+            yield self.machine
+        finally:
+            self.go_to(here)
+            self.failure = failure
+
+    def history_of(self, parameter: int, place: tuple[int, ...]) -> Array:
+        """A number of a parameter at the kept steps so far, and now: steps and values (n, 2)."""
+        kept = self._kept[: bisect_left(self._kept, self.step, key=_step)]
+        found = [(k.step, k.state.snapshot.arrays[parameter][place]) for k in kept]
+        return np.array([*found, (self.step, self.machine.parameters[parameter][place])], float)
 
     # -- changes ----------------------------------------------------------------------------------
 

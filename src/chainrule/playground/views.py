@@ -72,6 +72,7 @@ def hello(caps: Caps) -> Message:
         "caps": vars(caps),
         "choices": choices,
         "theme": {"light": LIGHT, "dark": DARK},
+        "most_gradients": MOST_GRADIENTS,
     }
     return Message("hello", fields, _thumbs())
 
@@ -138,6 +139,10 @@ class Shown(Protocol):
     @property
     def links(self) -> int:
         """How many links have been opened."""
+
+    @property
+    def followed(self) -> int | None:
+        """The row that is followed."""
 
     def view(self) -> View:
         """The maps of the shown run."""
@@ -357,6 +362,14 @@ class View:
         found: Array = np.concatenate(parts, axis=1).mean(axis=0).astype(np.float32)
         return found
 
+    def follow(self, row: int) -> tuple[Array, float]:
+        """What a row is and every unit makes of it: inputs, hidden units, outputs; and its own loss."""
+        x, t = self.machine.row(row)
+        y = np.asarray(self.units.predict(x))
+        parts = x, y[:, : self.hidden], self.shown(y[:, self.hidden :])
+        found: Array = np.concatenate(parts, axis=1)[0]
+        return found, self.machine.training.evaluate_prepared(x, t, {})["loss"]
+
     def answers(self) -> dict[str, Array]:
         """Without a plane: how often each class was taken for each, or the output of every row."""
         halves = self.machine.train, self.machine.test
@@ -401,6 +414,9 @@ def frame(session: Shown) -> Message:
         "train_score": train_score,
         "test_score": test_score,
         "trouble": _trouble(run, view),
+        "followed": session.followed,
+        "followed_loss": None,
+        "moved_by": machine.moved_by,
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
     with ignore_fp_errors():
@@ -412,8 +428,11 @@ def frame(session: Shown) -> Message:
             arrays |= view.answers()
             if run.data.train:
                 arrays["means"] = view.means()
+        if session.followed is not None:
+            arrays["followed"], fields["followed_loss"] = view.follow(session.followed)
     if machine.flat.data.size <= MOST_GRADIENTS:
-        arrays["grads"] = machine.flat.grad.copy()
+        found = {"grads": machine.gradient, "change": machine.change}
+        arrays |= {name: array for name, array in found.items() if array is not None}
         arrays["slots"] = machine.slots
     arrays["curve"] = run.curve.sample(CURVE)
     if machine.rows is not None:
