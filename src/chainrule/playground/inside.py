@@ -143,6 +143,7 @@ class Inside:
             "symbol": step.symbol,
             "layer": step.layer,
             "column": self._column(node),
+            "origin": self._origins.get(node),
             "formulas": [
                 self._formula(line) for line in in_language(step.formula, self.lang).splitlines()
             ],
@@ -155,6 +156,17 @@ class Inside:
                 if s.text
             ],
         }
+
+    @cached_property
+    def _origins(self) -> dict[Node, str]:
+        """The place in the folded graph of the node that each node here is, or is a part of."""
+        if not isinstance(self.graph, DetailedGraph):
+            return {node: str(k) for k, node in enumerate(self.graph.nodes)}
+        folded = self.graph.folded
+        places = {v: str(k) for k, node in enumerate(folded.nodes) for v in node.outputs}
+        arrows = {w: v for v, w in self.graph.shared.items()} | self.graph.inside
+        found = ((node, arrows.get(node.outputs[0])) for node in self.graph.nodes)
+        return {node: places[v] for node, v in found if v in places}
 
     def _column(self, node: Node) -> int | None:
         """The column of units that the layer of a node gives; none in the loss."""
@@ -206,6 +218,7 @@ class Inside:
             "symbol": "←",
             "layer": "",
             "column": self.columns.get(update.path.rpartition(".")[0]),
+            "origin": update.name,
             "formulas": [self._formula(line) for line in self._rule(update)],
             "numbers": self._numbers(),
             "inputs": [
