@@ -193,6 +193,11 @@ export class App {
     return this.do({ do: "follow", row });
   }
 
+  /** Follows the next row, from this one on, that is answered wrongly. */
+  followWrong(row: number): Promise<Message | null> {
+    return this.do({ do: "follow", row, wrong: true });
+  }
+
   /** Opens the graph of a step, or of the row that is followed. */
   lookInside(look: Look): void {
     this.look = look;

@@ -57,6 +57,7 @@ const CONTOURED = 26;
 const MARKED = 22;
 /** Units as large as this have room for a number; of more lines between two columns none has. */
 const NUMBERED = 22;
+const ROOMY = 44;
 const MOST_NUMBERS = 12;
 
 /** What the thickest line stands for: the largest number, and of weights 1 at least. */
@@ -120,13 +121,21 @@ export class Picture {
       places.forEach((place, index) => {
         const value = unitValue(state, frame, column, index);
         if (value === undefined || place.size < NUMBERED) return;
-        this.#text(context, palette, short(value), place.x, place.y + place.size / 2 - 7);
+        const { x, y, size } = place;
+        this.#text(context, palette, short(value), x, y + size / 2 - 7, size < ROOMY ? 10 : 12);
       });
     });
   }
 
-  #text(context: CanvasRenderingContext2D, palette: Palette, text: string, x: number, y: number): void {
-    context.font = "600 12px system-ui, sans-serif";
+  #text(
+    context: CanvasRenderingContext2D,
+    palette: Palette,
+    text: string,
+    x: number,
+    y: number,
+    size = 12,
+  ): void {
+    context.font = `600 ${size}px system-ui, sans-serif`;
     context.textAlign = "center";
     context.textBaseline = "middle";
     context.lineJoin = "round";

@@ -283,10 +283,19 @@ def element(workspace: Workspace, parameter: object = None, place: object = None
     return Message("element", fields, {"history": workspace.run.history_of(i, index)})
 
 
-def follow(workspace: Workspace, row: object = None) -> None:
-    """Follow a row through the network, those to train on first; without one, follow none."""
+def follow(workspace: Workspace, row: object = None, wrong: object = False) -> None:
+    """Follow a row through the network, those to train on first; without one, follow none.
+
+    With `wrong` it is the first from there on that is answered wrongly, beginning anew at the end.
+    """
     count = len(workspace.run.data.labels)
-    workspace.follow(None if row is None else whole(0, max(count - 1, 0))(row, "row"))
+    found = None if row is None else whole(0, max(count - 1, 0))(row, "row")
+    if found is not None and wrong is True:
+        misread = workspace.view().misread()
+        if not len(misread):
+            raise Problems([_("No row is answered wrongly.")])
+        found = int(misread[np.searchsorted(misread, found) % len(misread)])
+    workspace.follow(found)
 
 
 #: What can be looked into: the step that comes next, the latest one, the row that is followed.
@@ -400,7 +409,7 @@ COMMANDS: Mapping[str, Command] = {
     "unit": Command(unit, ("column", "index")),
     "link": Command(link, ("text",), on_the_way=True),
     "element": Command(element, ("parameter", "place")),
-    "follow": Command(follow, ("row",)),
+    "follow": Command(follow, ("row", "wrong")),
     "inside": Command(inside, ("detail", "lang", "of")),
     "explain": Command(explain, ("arrow", "element", "gradient", "row", "update")),
     "check": Command(check),

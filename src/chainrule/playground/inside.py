@@ -41,6 +41,10 @@ __all__ = ["Inside", "Update", "look_inside"]
 MOST_NUMBERS = 400_000
 #: So many characters of a derivation stand on a line.
 NARROW = 44
+#: The indices after the name of an array; a letter stands for any of them.
+_ELEMENT = re.compile(r"(?<=[^\W_])\[(?:\d+|[a-zₙ])(?:, ?(?:\d+|[a-zₙ]))*\]")
+#: Before a term of a sum; what a line that goes on begins with.
+_TERM, _GOES_ON = re.compile(r" (?=[+−-] )"), ("=", "≈", "+", "−", "-")
 #: The letters for the parameter and its gradient in the docstring of an optimizer's rule.
 _LETTER = re.compile(r"(?<![A-Za-z∂])[pg](?![A-Za-z₀-₉])")
 #: What that docstring calls the numbers.
@@ -103,12 +107,13 @@ class Inside:
 
         With `checked` there is a mark for the verdict on every arrow.
         """
-        return self.graph.draw(
+        drawn = self.graph.draw(
             verdicts=self.proof.verdicts if checked else None,
             fold=False,
             lang=self.lang,
             theme="light",
-        ).svg
+        )
+        return _from_one(drawn.svg)
 
     def overflows(self) -> list[str]:
         """Sentences on what is not finite in the detail, and is where it is folded."""
@@ -119,7 +124,7 @@ class Inside:
 
     def _told(self, text: str) -> str:
         """A text for the page."""
-        return in_language(text, self.lang, "page")
+        return _from_one(in_language(text, self.lang, "page"))
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -322,19 +327,19 @@ class Inside:
             part
             for line in found.derivation
             for text in line.text(self.lang)
-            for part in _pieces(text.strip())
+            for part in _pieces(_from_one(text).strip())
         ]
         lines: list[Fields] = [
             {
                 "text": part,
                 "mathml": to_mathml(part, names),
-                "goes_on": part[:1] in ("=", "≈"),
+                "goes_on": part[:1] in _GOES_ON,
             }
             for part in parts
         ]
         lines += [{"text": self._told(remark), "goes_on": False} for remark in found.remarks]
         return {
-            "name": found.name,
+            "name": _from_one(found.name),
             "value": found.value,
             "lines": lines,
             "arrows": sorted(arrows),
@@ -431,12 +436,34 @@ class Inside:
         return found
 
 
+def _from_one(text: str) -> str:
+    """Elements counted from 1, as the page counts units and rows: W1[1,2] is called W1[2,3]."""
+    return _ELEMENT.sub(
+        lambda m: re.sub(r"\d+", lambda digits: str(int(digits[0]) + 1), m[0]), text
+    )
+
+
 def _pieces(text: str) -> list[str]:
-    """A line of a derivation as lines that fit beside a picture, broken before = and ≈."""
+    """A line of a derivation as lines that fit beside a picture, broken before = and ≈, then + and -."""
     if len(text) <= NARROW:
         return [text]
     first, *rest = re.split(r" (?=[=≈] )", text)
-    return [f"{first} {rest[0]}", *rest[1:]] if rest else [first]
+    if rest and len(first) + len(rest[0]) < NARROW:
+        first, rest = f"{first} {rest[0]}", rest[1:]
+    return [piece for part in (first, *rest) for piece in _terms(part)]
+
+
+def _terms(text: str) -> list[str]:
+    """A long sum as lines of some terms each; what is between brackets stays together."""
+    lines = [""]
+    for part in _TERM.split(text):
+        longer = f"{lines[-1]} {part}".strip()
+        whole = longer.count("(") > longer.count(")") or not lines[-1]
+        if whole or len(longer) <= NARROW or lines[-1].count("(") > lines[-1].count(")"):
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
 
 
 def _flow(flow: Flow, *, gradient: bool) -> Fields:

@@ -372,21 +372,38 @@ class View:
 
     def answers(self) -> dict[str, Array]:
         """Without a plane: how often each class was taken for each, or the output of every row."""
-        halves = self.machine.train, self.machine.test
-        y = [self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves]
+        y = self._outputs()
         if self.data.classes is None:
             return {"predicted": np.concatenate(y)[:, 0].astype(np.float32)}
         n, count = len(self.data.classes), np.split(self.data.labels, [self.data.train])
         found = np.zeros((2, n, n), np.int32)
         for k, out in enumerate(y):
-            answer = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
-            np.add.at(found[k], (count[k].astype(int), answer), 1)
+            np.add.at(found[k], (count[k].astype(int), _answer(out)), 1)
         return {"confusion": found}
+
+    def misread(self) -> Array:
+        """The rows that are taken for another class, those to train on first."""
+        if self.data.classes is None:
+            return np.zeros(0, int)
+        return np.flatnonzero(_answer(np.concatenate(self._outputs())) != self.data.labels)
+
+    def _outputs(self) -> list[Array]:
+        """The outputs for all rows: those to train on, those to test on."""
+        halves = self.machine.train, self.machine.test
+        return [
+            self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves
+        ]
 
     def shown(self, y: Array) -> Array:
         """The outputs as they are shown: after softmax, if that is in the loss."""
         out: Array = self.loss.link(y)
         return out
+
+
+def _answer(y: Array) -> Array:
+    """The class that outputs stand for."""
+    answer: Array = (y[:, 0] > 0).astype(int) if y.shape[1] == 1 else y.argmax(axis=1)
+    return answer
 
 
 def _maps(columns: Array, size: int) -> Array:
