@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
-from chainrule.engine.origins import Origin, origins_of
+from chainrule.engine.origins import Origin, claimed, origins_of
 from chainrule.engine.plans import StepRecording
 from chainrule.engine.primitives import Function
 from chainrule.engine.protocols import RecordableNetwork
@@ -152,9 +152,9 @@ class _Annotator:
                         layer=type(value.args[0].layer).__name__,
                     )
                 )
-        self.recording.origins = origins_of(self.rec.graph, self.low, self.arrows)
-        for value, (k, backward) in self.recording.origins.items():
-            node = self.rec.graph.nodes[k]
+        claims = claimed(self.rec.graph, self.low, self.arrows)
+        self.recording.origins = origins_of(self.rec.graph, claims)
+        for value, (node, backward) in claims.items():
             kind = type(node)
             self.recording.parts[value] = self._part(node, backward)
             function = kind.backward if backward else kind.forward
