@@ -21,6 +21,7 @@ from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_at_row, look_inside
 from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.programs import programs
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -362,6 +363,12 @@ def explain(
     return Message("explained", opened.explain(arrow, index, gradient=gradient is True, row=of))
 
 
+def code(workspace: Workspace, lang: Any = "en") -> Message:
+    """The open step as programs: which lines in NumPy, and of the compiled kernel, are which operations."""
+    _open_step(workspace)
+    return programs(workspace.run.machine, language(lang))
+
+
 def check(workspace: Workspace) -> Message:
     """The check of every gradient of the open step."""
     return _open_step(workspace).verdicts()
@@ -412,6 +419,7 @@ COMMANDS: Mapping[str, Command] = {
     "follow": Command(follow, ("row", "wrong")),
     "inside": Command(inside, ("detail", "lang", "of")),
     "explain": Command(explain, ("arrow", "element", "gradient", "row", "update")),
+    "code": Command(code, ("lang",)),
     "check": Command(check),
     "export": Command(download, ("what", "lang")),
     "state": Command(views.state, on_the_way=True),

@@ -40,7 +40,7 @@ __all__ = ["Inside", "Update", "look_inside"]
 #: So many numbers on the arrows of one step can be looked at.
 MOST_NUMBERS = 400_000
 #: So many characters of a derivation stand on a line.
-NARROW = 44
+NARROW = 36
 #: The indices after the name of an array; a letter stands for any of them.
 _ELEMENT = re.compile(r"(?<=[^\W_])\[(?:\d+|[a-zₙ])(?:, ?(?:\d+|[a-zₙ]))*\]")
 #: Before a term of a sum; what a line that goes on begins with.

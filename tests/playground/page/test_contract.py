@@ -69,6 +69,7 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], gradient=True)
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], update="p")
         talk.do("Verdicts", "check")
+        talk.do("CodeMessage", "code")
     talk.do(None, "goto", step=10)
     talk.set(learning_rate=1)
     for what in ("code", "data"):

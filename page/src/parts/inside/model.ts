@@ -99,4 +99,23 @@ export interface Explained extends Message {
   arrows: string[];
 }
 
+/** A line of a program, and the operations that it computes, by their keys. */
+export interface CodeLine {
+  text: string;
+  of: string[];
+}
+
+/** The step as programs: in NumPy, and as a compiled kernel, or why there is none. */
+export interface CodeMessage extends Message {
+  numpy: CodeLine[];
+  kernel: CodeLine[];
+  why: string | null;
+}
+
+/** What lines of programs call an operation. */
+export function keyOf({ phase, origin }: Step): string {
+  if (phase === "update") return phase;
+  return `${phase === "backward" ? phase : "forward"} ${origin}`;
+}
+
 export const PHASES: Phase[] = ["forward", "loss", "backward", "update"];
