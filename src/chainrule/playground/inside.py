@@ -29,6 +29,7 @@ from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
+from chainrule.nodes import Branch
 from chainrule.nodes.base import Node, ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.data import Array
@@ -170,8 +171,18 @@ class Inside:
         folded = self.graph.folded
         places = {v: str(k) for k, node in enumerate(folded.nodes) for v in node.outputs}
         arrows = {w: v for v, w in self.graph.shared.items()} | self.graph.inside
-        found = ((node, arrows.get(node.outputs[0])) for node in self.graph.nodes)
-        return {node: places[v] for node, v in found if v in places}
+        copies = {
+            folded.root(node.outputs[0]): str(k)
+            for k, node in enumerate(folded.nodes)
+            if isinstance(node, Branch)
+        }
+        found: dict[Node, str] = {}
+        for node in self.graph.nodes:
+            copied = isinstance(node, Branch)
+            v = arrows.get(self.graph.root(node.outputs[0]) if copied else node.outputs[0])
+            if v in (known := copies if copied else places):
+                found[node] = known[v]
+        return found
 
     def _column(self, node: Node) -> int | None:
         """The column of units that the layer of a node gives; none in the loss."""

@@ -17,6 +17,7 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.data import Array, Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings, Values
+from chainrule.training.state import parameter_arrays
 from chainrule.training.stepper import BUFFER
 
 __all__ = ["Edit", "Event", "Run"]
@@ -273,9 +274,11 @@ class Run:
 
     def history_of(self, parameter: int, place: tuple[int, ...]) -> Array:
         """A number of a parameter at the kept steps so far, and now: steps and values (n, 2)."""
+        array = self.machine.parameters[parameter]
+        at = [p is array for p in parameter_arrays(self.machine.network)].index(True)
         kept = self._kept[: bisect_left(self._kept, self.step, key=_step)]
-        found = [(k.step, k.state.snapshot.arrays[parameter][place]) for k in kept]
-        return np.array([*found, (self.step, self.machine.parameters[parameter][place])], float)
+        found = [(k.step, k.state.snapshot.arrays[at][place]) for k in kept]
+        return np.array([*found, (self.step, array[place])], float)
 
     # -- changes ----------------------------------------------------------------------------------
 
