@@ -217,33 +217,34 @@ def test_first_weights_do_not_depend_on_dropout() -> None:
 
 def test_the_latest_gradient_and_change_belong_to_the_step() -> None:
     run = new_run(optimizer="Momentum", batch_size=40)
-    assert run.machine.gradient is None
-    assert run.machine.change is None
+
+    def latest() -> tuple[Any, Any]:
+        return run.machine.gradient, run.machine.change
+
+    assert latest() == (None, None)
     seen = []
     for _ in range(12):
         before = run.machine.flat.data.copy()
         run.advance(1)
-        machine = run.machine
-        assert np.array_equal(machine.change, machine.flat.data - before)
-        seen.append((machine.gradient, machine.change))
+        seen.append(latest())
+        assert np.array_equal(seen[-1][1], run.machine.flat.data - before)
     for step in (5, 11, 12, 1):
         run.go_to(step)
-        assert np.array_equal(run.machine.gradient, seen[step - 1][0])
-        assert np.array_equal(run.machine.change, seen[step - 1][1])
+        assert all(map(np.array_equal, latest(), seen[step - 1]))
     # What is visited on the way leaves no trace.
     run.go_to(12)
     now = bits(run)
-    with run.visiting(4) as machine:
-        assert np.array_equal(machine.gradient, seen[3][0])
+    with run.visiting(4):
+        assert all(map(np.array_equal, latest(), seen[3]))
     assert bits(run) == now
-    assert np.array_equal(run.machine.gradient, seen[11][0])
+    assert all(map(np.array_equal, latest(), seen[11]))
     # An edit: the gradients were of other weights, and the change is the edit's.
     run.edit(Edit(0, (1, 2), 0.5))
-    assert run.machine.gradient is None
-    changed = np.flatnonzero(run.machine.change)
-    assert changed.tolist() == [1 * 4 + 2]
+    gradient, change = latest()
+    assert gradient is None
+    assert np.flatnonzero(change).tolist() == [1 * 4 + 2]
     run.go_to(0)
-    assert run.machine.gradient is run.machine.change is None
+    assert latest() == (None, None)
 
 
 def test_the_history_of_a_number_is_what_it_was_at_the_kept_steps() -> None:

@@ -480,8 +480,8 @@ def test_a_row_is_followed_until_there_are_other_data() -> None:
         inside = session.do({"do": "inside", "of": "row"})
         assert inside.arrays["batch"].tolist() == [row]
         assert inside.arrays["value L"] == pytest.approx(frame.fields["followed_loss"])
-    for row in (-1, 500, 1.5, "3", True):
-        assert session.do({"do": "follow", "row": row}).fields["errors"]
+    for other in (-1, 500, 1.5, "3", True):
+        assert session.do({"do": "follow", "row": other}).fields["errors"]
     assert session.frame().fields["followed"] == 499
     # Those that are read wrongly, one after the other.
     y = session.run.machine.network.predict(session.run.data.inputs(("x", "y")))[:, 0]

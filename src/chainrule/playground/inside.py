@@ -180,7 +180,8 @@ class Inside:
         for node in self.graph.nodes:
             copied = isinstance(node, Branch)
             v = arrows.get(self.graph.root(node.outputs[0]) if copied else node.outputs[0])
-            if v in (known := copies if copied else places):
+            known = copies if copied else places
+            if v is not None and v in known:
                 found[node] = known[v]
         return found
 

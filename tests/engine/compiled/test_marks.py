@@ -28,19 +28,21 @@ WRITTEN = {
 
 
 def networks() -> dict[str, tuple[Any, Any]]:
-    f8 = {"dtype": np.float64}
+    def affine(inputs: int, outputs: int) -> cr.Affine:
+        return cr.Affine.sized(inputs, outputs, dtype=np.float64)
+
     return {
         "tanh": (
             cr.Sequential(
-                cr.Affine.sized(3, 4, **f8), cr.Tanh(), cr.Affine.sized(4, 1, **f8), cr.Tanh(),
+                affine(3, 4), cr.Tanh(), affine(4, 1), cr.Tanh(),
                 loss=cr.layers.HalfSquaredError(), seed=0,
             ),
             cr.SGD(lr=0.1),
         ),
         "dropout": (
             cr.Sequential(
-                cr.Affine.sized(3, 6, **f8), cr.ReLU(), cr.Dropout(0.3, seed=1),
-                cr.Affine.sized(6, 5, **f8), cr.Sigmoid(), cr.Affine.sized(5, 2, **f8),
+                affine(3, 6), cr.ReLU(), cr.Dropout(0.3, seed=1),
+                affine(6, 5), cr.Sigmoid(), affine(5, 2),
                 loss=cr.SoftmaxWithLoss(), seed=0,
             ),
             cr.Adam(lr=0.1, weight_decay=0.1),

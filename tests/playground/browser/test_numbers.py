@@ -10,6 +10,7 @@ import pytest
 from tests.playground.browser.driving import WORDS, Seen
 
 import chainrule as cr
+from chainrule.playground.messages import Message
 
 EN = WORDS["en"]
 
@@ -61,7 +62,10 @@ def the_gradient(seen: Seen) -> Any:
 
 
 def test_the_network_shows_gradients_and_changes_of_the_step_that_is_shown(seen: Seen) -> None:
-    frame = lambda: seen.messages["frame"]  # noqa: E731
+
+    def frame() -> Message:
+        return seen.messages["frame"]
+
     for quantity in ("gradient", "change"):
         shows(seen, quantity)
         assert EN["network.missing.none"] in legend(seen)
@@ -74,7 +78,7 @@ def test_the_network_shows_gradients_and_changes_of_the_step_that_is_shown(seen:
     gradients = the_gradient(seen)
     for p in seen.messages["state"].fields["network"]["parameters"]:
         sent = frame().arrays["grads"][p["offset"] :][: np.prod(p["shape"])]
-        expected = gradients[f"{2 * (p['column'] - 1)}.{p['name'][0]}"]
+        expected: Any = gradients[f"{2 * (p['column'] - 1)}.{p['name'][0]}"]
         np.testing.assert_allclose(sent, expected.ravel(), rtol=1e-9, atol=1e-14)
     np.testing.assert_allclose(
         frame().arrays["change"], -0.03 * frame().arrays["grads"], rtol=1e-9, atol=1e-16
@@ -297,7 +301,8 @@ def test_follow_a_misread_digit_to_the_unit_that_misleads(seen: Seen) -> None:
     assert page.locator(".card h3").inner_text() == f"bias of {name}"
     # On this road all rows that are read wrongly come by, and each of them once.
     seen.press("Escape")
-    first, found = frame.fields["followed"], []
+    first = frame.fields["followed"]
+    found: list[int] = []
     while frame.fields["followed"] not in found and len(found) < 3:
         found.append(frame.fields["followed"])
         bar.get_by_role("button", name=EN["follow.next_wrong"]).click()
