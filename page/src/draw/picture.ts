@@ -185,8 +185,9 @@ export class Picture {
             (chosen.column === column - 1 && chosen.index === i) ||
             (chosen.column === column && chosen.index === j);
           if (numbered && touched && (drawn <= MOST_NUMBERS || chosen?.kind === "unit")) {
-            // Not all in the middle, where lines cross.
-            told.push([short(weight), along(lineBetween(from[i]!, to[j]!), i % 2 ? 0.38 : 0.62)]);
+            // Where lines have come apart again, those of one unit one after the other.
+            const part = 0.5 + (0.36 * i) / Math.max(1, from.length - 1);
+            told.push([short(weight), along(lineBetween(from[i]!, to[j]!), part)]);
           }
           const level = Math.min(LEVELS - 1, Math.floor((LEVELS * size) / most));
           const slot = (weight < 0 ? 0 : LEVELS) + level + (touched ? 0 : 2 * LEVELS);

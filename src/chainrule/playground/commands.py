@@ -20,8 +20,8 @@ from chainrule.playground.compatible.links import new_seed
 from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_at_row, look_inside
 from chainrule.playground.linking import read_link
+from chainrule.playground.listings import listings
 from chainrule.playground.messages import Fields, Message, told
-from chainrule.playground.programs import programs
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -366,7 +366,7 @@ def explain(
 def code(workspace: Workspace, lang: Any = "en") -> Message:
     """The open step as programs: which lines in NumPy, and of the compiled kernel, are which operations."""
     _open_step(workspace)
-    return programs(workspace.run.machine, language(lang))
+    return listings(workspace.run.machine, language(lang))
 
 
 def check(workspace: Workspace) -> Message:

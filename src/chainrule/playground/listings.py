@@ -15,12 +15,12 @@ from chainrule.playground.machine import Machine
 from chainrule.playground.messages import Fields, Message
 from chainrule.playground.settings import sentences_of
 
-__all__ = ["programs"]
+__all__ = ["listings"]
 
 UPDATE = "update"
 
 
-def programs(machine: Machine, lang: str) -> Message:
+def listings(machine: Machine, lang: str) -> Message:
     """The lines of both programs; why there is no kernel, if there is none."""
     kernel, why = _kernel(machine)
     told = None if why is None else " ".join(in_language(text, lang, "page") for text in why)
