@@ -6,7 +6,7 @@ import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from chainrule.engine.compiled.effort import bounded
 from chainrule.engine.compiled.elements import LOOPS, Argument, Elements
 from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.loops import Stack, looped
+from chainrule.engine.compiled.marks import unmarked
 from chainrule.engine.compiled.parts import Part, shared
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
@@ -24,6 +25,7 @@ from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
 from chainrule.engine.compiled.values import NotAbreast, NotInTurn
 from chainrule.engine.names import Names
+from chainrule.engine.origins import Origin
 from chainrule.engine.protocols import UpdateRule
 from chainrule.lang.messages import Text, _
 
@@ -79,6 +81,10 @@ class Source:
     source: str
     arguments: list[Argument]
     mixed: Text | None
+    #: The nodes that a line computes, where the step was recorded with them, by its number from 0.
+    origins: Mapping[int, frozenset[Origin]] = field(default_factory=dict)
+    #: The functions that update the parameters.
+    updates: tuple[str, ...] = ()
 
 
 def _body(
@@ -340,9 +346,10 @@ def train_text(
         runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
     loop, arguments = _loop(body, runs, limited, imports, block)
-    source = _file(title, imports, [*step_text, *update_text, "\n".join(loop)])
+    marked = _file(title, imports, [*step_text, *update_text, "\n".join(loop)])
+    source, origins = unmarked(marked)
     bounded(len(step.values), source.count("\n"))
-    return Source(source, arguments, schedule.mixed)
+    return Source(source, arguments, schedule.mixed, origins, tuple(updates.values()))
 
 
 def _loop(

@@ -72,15 +72,17 @@ class CompiledStep:
         say: Callable[[str], None] | None = None,
         seconds: Callable[[], float] | None = None,
         division: Division | None = None,
+        origins: bool = False,
     ) -> None:
-        """`division`: how ranks share every batch, if they do."""
+        """`division`: how ranks share every batch, if they do; `origins`: whether lines tell their nodes."""
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
         #: What adds up over ranks; whether one of them wanted to stop after the latest step.
         self.ranks = None if division is None else OverRanks(division)
         self.max_grad = max_grad
         self.limited = max_grad is not None or optimizer.clip_norm is not None
         # Recording needs rows of the right kind, with any contents; the step may outlive the data.
-        record, targets = record_step(network, [(name, a[:SAMPLE].copy()) for name, a in data])
+        sample = [(name, a[:SAMPLE].copy()) for name, a in data]
+        record, targets = record_step(network, sample, origins=origins)
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = self.step = overlay(record, widths)

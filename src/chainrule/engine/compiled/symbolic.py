@@ -28,6 +28,7 @@ from chainrule.engine.compiled.values import (
     Width,
 )
 from chainrule.engine.memory import needed
+from chainrule.engine.origins import Origin
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
 from chainrule.graph.recording import Reads
@@ -60,6 +61,8 @@ class SizedRecording:
     targets: list[Traced]
     names: dict[Traced, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=list)
+    #: The node of each value, where that was asked for.
+    origins: dict[Traced, Origin] = field(default_factory=dict)
 
 
 @dataclass
@@ -289,7 +292,17 @@ class _Overlay:
         payload = a if a.function is None else None
         name = self.first.names.get(a, a.name)
         args = self._arguments(a, b)
-        value = Value(a.function, args, dict(a.kwargs), shape, a.dtype, name=name, payload=payload)
+        origins = frozenset([self.first.origins[a]] if a in self.first.origins else [])
+        value = Value(
+            a.function,
+            args,
+            dict(a.kwargs),
+            shape,
+            a.dtype,
+            name=name,
+            payload=payload,
+            origins=origins,
+        )
         self.values.append(value)
         return value
 
