@@ -28,6 +28,7 @@ from chainrule.datasets.parts import (
     Layout,
     NumberColumn,
     Part,
+    TextColumn,
     WordColumn,
     category_ids,
     part_columns,

@@ -99,7 +99,7 @@ class Ranks:
     def alike(self, value: object) -> bool:
         """Whether all ranks have this value: one short message."""
         table = np.zeros(self.communicator.size, np.int64)
-        table[self.communicator.rank] = int(hashed(value)[:15], 16)
+        table[self.communicator.rank] = int(digest(value)[:15], 16)
         self.communicator.all_reduce(table)
         return bool((table == table[0]).all())
 
