@@ -496,6 +496,9 @@ def test_a_row_is_followed_until_there_are_other_data() -> None:
     session.do({"do": "regenerate"})
     assert session.frame().fields["followed"] is None
     assert session.do({"do": "inside", "of": "row"}).fields["errors"]
+    session.do({"do": "configure", "settings": {"data": "painted"}})  # nothing is painted yet
+    assert session.do({"do": "follow", "row": 0}).fields["errors"]
+    assert session.frame().fields["followed"] is None
 
 
 def test_the_latest_step_can_be_looked_into() -> None:

@@ -5,7 +5,7 @@ import type { Numbers } from "../message";
 import type { Selection } from "../stores.svelte";
 import { between, css, rgb, signedShades, signs, SHADES } from "./colour";
 import { cleared, contour, enlarge, largest, shade, Sheet, type Range } from "./heat";
-import { along, lineBetween, trace, type Layout, type Place } from "./layout";
+import { along, lineBetween, trace, type Layout, type Line, type Place } from "./layout";
 import {
   biasesOf,
   bounded,
@@ -75,6 +75,33 @@ export function threshold(weights: Numbers, { shape, offset }: Parameter): numbe
   if (length <= MOST_LINES) return 0;
   const sizes = Float64Array.from({ length }, (_, k) => Math.abs(weights[offset + k]!)).sort();
   return sizes[length - MOST_LINES]!;
+}
+
+const SMALL_TEXT = 11;
+const OF_SIGN = 6.6;
+/** Where numbers stand on lines, in the order in which it is tried. */
+const PARTS = [0.5, 0.4, 0.6, 0.32, 0.68, 0.25, 0.75, 0.82];
+
+/** A number on the picture: its middle, and half of its sides. */
+interface Box {
+  x: number;
+  y: number;
+  wide: number;
+  high: number;
+}
+
+/** Where on a line a number has room beside others and the units; null where there is none. */
+function freePlace(line: Line, text: string, taken: Box[]): Box | null {
+  const wide = (OF_SIGN * text.length) / 2 + 2;
+  const high = 7;
+  for (const part of PARTS) {
+    const { x, y } = along(line, part);
+    if (x - wide < line.x0 || x + wide > line.x1) continue;
+    const apart = (other: Box) =>
+      Math.abs(other.x - x) >= other.wide + wide || Math.abs(other.y - y) >= other.high + high;
+    if (taken.every(apart)) return { x, y, wide, high };
+  }
+  return null;
 }
 
 export class Picture {
@@ -174,7 +201,7 @@ export class Picture {
       const numbered = look.drawn === "signal" && !ahead && from[0]!.size >= NUMBERED;
       const wide = Math.max(1.5, Math.min(THICKEST, from[0]!.size * 0.4, to[0]!.size * 0.4));
       const paths: (Path2D | undefined)[] = [];
-      const told: [string, { x: number; y: number }][] = [];
+      const told: [text: string, line: Line][] = [];
       for (let i = 0; i < from.length; i++) {
         for (let j = 0; j < to.length; j++) {
           const weight = weights[parameter.offset + i * to.length + j]!;
@@ -185,9 +212,7 @@ export class Picture {
             (chosen.column === column - 1 && chosen.index === i) ||
             (chosen.column === column && chosen.index === j);
           if (numbered && touched && (drawn <= MOST_NUMBERS || chosen?.kind === "unit")) {
-            // Where lines have come apart again, those of one unit one after the other.
-            const part = 0.5 + (0.36 * i) / Math.max(1, from.length - 1);
-            told.push([short(weight), along(lineBetween(from[i]!, to[j]!), part)]);
+            told.push([short(weight), lineBetween(from[i]!, to[j]!)]);
           }
           const level = Math.min(LEVELS - 1, Math.floor((LEVELS * size) / most));
           const slot = (weight < 0 ? 0 : LEVELS) + level + (touched ? 0 : 2 * LEVELS);
@@ -222,7 +247,13 @@ export class Picture {
       context.globalAlpha = 1;
       context.setLineDash([]);
       if (told.length <= MOST_NUMBERS) {
-        for (const [text, { x, y }] of told) this.#text(context, palette, text, x, y);
+        const taken: Box[] = [];
+        for (const [text, line] of told) {
+          const place = freePlace(line, text, taken);
+          if (!place) continue;
+          taken.push(place);
+          this.#text(context, palette, text, place.x, place.y, SMALL_TEXT);
+        }
       }
     }
     context.globalAlpha = 1;

@@ -276,7 +276,9 @@ def follow(workspace: Workspace, row: object = None, wrong: object = False) -> N
     With `wrong` it is the first from there on that is answered wrongly, beginning anew at the end.
     """
     count = len(workspace.run.data.labels)
-    found = None if row is None else whole(0, max(count - 1, 0))(row, "row")
+    if row is not None and not count:
+        raise Problems([_("There are no rows to follow yet.")])
+    found = None if row is None else whole(0, count - 1)(row, "row")
     if found is not None and wrong is True:
         misread = workspace.view().misread()
         if not len(misread):
