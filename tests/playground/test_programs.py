@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.script.programs import tidy
 
 from chainrule.optimizers import OPTIMIZERS
 from chainrule.playground.exports import export
@@ -112,7 +113,8 @@ def same_losses(session: Session, folder: Any) -> None:
     run = session.run
     machine = run.machine
     before = machine.flat.data.tobytes(), run.step
-    train, test, *_ = machine.scores()
+    shown = session.frame().fields
+    train, test = shown["train_loss"], shown["test_loss"]
     assert code_losses(run, folder) == [train, test]
     epochs, last = script_losses(run, folder)
     assert last == [train, test]
@@ -140,6 +142,7 @@ def test_programs_of_a_branch_and_of_a_run_within_an_epoch(tmp_path: Any) -> Non
     session.do({"do": "step", "unit": "epoch", "count": 1})
     session.do({"do": "step", "count": 1})
     same_losses(session, tmp_path)
+    tidy(tmp_path / "script")
     code = export(session.run, "code").data.decode()
     assert "take(50)\n" in code
     assert "optimizer.lr = 0.1" in code

@@ -436,7 +436,10 @@ def frame(session: Shown) -> Message:
     """What changes with every step. Making it changes nothing."""
     run, view = session.run, session.view()
     machine = run.machine
-    train_loss, test_loss, train_score, test_score = run.scores
+    # Within an epoch the curve has no point yet; what is shown is of the step all the same.
+    with ignore_fp_errors():
+        scores = machine.scores() if machine.batch else run.scores
+    train_loss, test_loss, train_score, test_score = scores
     fields = {
         "seq": session.moved,
         "run": run.number,

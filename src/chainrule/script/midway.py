@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
 from chainrule.script.page import Function, Page, lay_out, widths_of
 from chainrule.script.recorded import record_evaluation
-from chainrule.script.wording import docstring, listed, printed
+from chainrule.script.wording import comment, docstring, listed, printed
 
 if TYPE_CHECKING:
     from chainrule.graph.variable import Parameter
@@ -49,10 +50,13 @@ class Start:
             lines += listed(name, kept)
         return lines
 
-    def generator_line(self, lang: str) -> str:
-        """The line that puts the generator where it was."""
-        note = _("as it was when this epoch began").said(lang)
-        return f"rng.bit_generator.state = {dict(self.generator)!r}  # {note}"
+    def generator_lines(self, lang: str) -> list[str]:
+        """The lines that put the generator where it was."""
+        note = _("The generator as it was when this epoch began.")
+        state = json.dumps(self.generator, indent=4).splitlines()
+        # As formatters write it: with a comma behind the last entry, too.
+        text = [line if line[-1] in "{," else f"{line}," for line in state[:-1]]
+        return [*comment(note, lang), f"rng.bit_generator.state = {text[0]}", *text[1:], "}"]
 
     def span(self, steps: int | None, epochs: int, size: int, rows: int) -> Span:
         """The loops over epochs and batches: to the end of so many epochs, or for so many steps."""

@@ -316,7 +316,7 @@ class _Training:
             lines.append(f"step = {start.updates}")
         if shuffle:
             lines.append(f"rng = np.random.default_rng({seed})")
-            lines += [start.generator_line(lang)] if start.generator else []
+            lines += start.generator_lines(lang) if start.generator else []
         span = start.span(self.steps, epochs, batch_size, len(self.data["x"]))
         step_1, step_2 = _("step 1: mini-batch").said(lang), _("step 2: gradient").said(lang)
         step_4 = _("step 4: repeat").said(lang)

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.playground.browser.driving import WORDS, Seen, opened
+from tests.playground.browser.driving import PAGE, WORDS, Seen, opened
 from tests.playground.server.process import Served, serving
 
-EN, ZH = WORDS["en"], WORDS["zh"]
+EN = WORDS["en"]
+AXE = PAGE / "node_modules" / "axe-core" / "axe.min.js"
 
 
 def flowers() -> str:
@@ -230,3 +231,52 @@ def test_a_server_that_is_gone_is_shown_as_gone(browser: Any) -> None:
     page.wait_for_selector("[inert]", timeout=60_000)
     assert page.get_by_text(EN["connection.gone"]).is_visible()
     context.close()
+
+
+def set_bias(seen: Seen, unit: str, value: str) -> None:
+    seen.page.get_by_role("button", name=unit).first.click()
+    seen.page.keyboard.press("Control+a")
+    seen.page.keyboard.type(value)
+    seen.press("Enter")
+    seen.settled()
+    seen.press("Escape")
+
+
+def test_a_warning_can_be_clicked_though_it_has_just_gone(seen: Seen) -> None:
+    seen.choose("activation", "relu")
+    seen.settled()
+    seen.press("ArrowRight")
+    seen.until_step(1)
+    chip = seen.page.locator(".troubles .chip")
+    before = chip.count()
+    assert before == len(seen.messages["frame"].fields["trouble"][:1])
+    set_bias(seen, "unit 1 of layer 1", "-50")
+    chip.wait_for()
+    kinds = [t["units"] for t in seen.messages["frame"].fields["trouble"] if t["column"] == 1]
+    assert any(0 in units for units in kinds)
+    chip.click()
+    panel = seen.page.locator(".troubles section")
+    panel.wait_for()
+    assert "Since step 1" in panel.inner_text()
+    assert no_fault(seen.page) == []
+    seen.press("Escape")
+    set_bias(seen, "unit 1 of layer 1", "0")
+    if not seen.messages["frame"].fields["trouble"]:
+        chip.click()
+        panel.wait_for()
+        assert "by now it is over" in panel.inner_text()
+        seen.press("Escape")
+    seen.page.get_by_role("button", name=re.compile(f"{EN['speed']}$")).click()
+    assert no_fault(seen.page) == []
+
+
+def no_fault(page: Any) -> list[str]:
+    """What axe-core finds."""
+    if not AXE.exists():
+        return []
+    page.evaluate(AXE.read_text("utf-8"))
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    return [
+        f"{v['id']}: {v['help']} {[n['target'] for n in v['nodes']][:3]}"
+        for v in found["violations"]
+    ]
