@@ -37,6 +37,8 @@ ENOUGH, FIRST_LOOK = 100_000, 1_000
 EXCEPTIONS, LEAST = 0.01, 10
 #: Rows of a number to predict that show a rule.
 LEAST_ROWS = 20
+#: In fewer rows any column of whole numbers may have each but once.
+COUNTED = 100
 #: Near a border between classes are so many rows on both sides; they lie this much farther apart than others.
 NEAR, APART = 5, 2.0
 #: The part of the variance that a linear function leaves: by itself, and where rounding explains it.
@@ -72,7 +74,7 @@ def giveaway_notes(
                 how = _of_number(known, t, len(table), target, name)
             if how:
                 yield _note(name, target, how)
-            elif known is not None and _numbers_rows(known, len(table)):
+            elif len(table) >= COUNTED and known is not None and _numbers_rows(known, len(table)):
                 yield _counter_note(name)
 
 
