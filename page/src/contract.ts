@@ -73,6 +73,8 @@ export interface Hello extends Message {
     speeds: Speed[];
   };
   theme: { light: Palette; dark: Palette };
+  /** Gradients and changes are sent with every frame up to so many weights and biases. */
+  most_gradients: number;
 }
 
 export interface Column {
@@ -157,7 +159,10 @@ export interface Trouble {
   sentences?: Notes;
 }
 
-/** What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `slots`, `curve`, `batch`. */
+/**
+ * What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `change`, `slots`, `curve`,
+ * `batch`; `followed`: the inputs of the row that is followed, then what every unit makes of it.
+ */
 export interface Frame extends Message {
   seq: number;
   run: number;
@@ -174,6 +179,18 @@ export interface Frame extends Message {
   train_score: number | null;
   test_score: number | null;
   trouble: Trouble[];
+  /** The row that is followed, those to train on first; and its own loss. */
+  followed: number | null;
+  followed_loss: number | null;
+  /** What moved the weights last; after an edit the gradients would be those of other weights. */
+  moved_by: "step" | "edit" | null;
+}
+
+/** A weight or bias at a step, and what it was at the kept steps: the array `history`, steps and values. */
+export interface ElementReply extends Message {
+  step: number;
+  gradient: number | null;
+  change: number | null;
 }
 
 /** What was wrong with a command: `errors` as Python says it, `told` for people on the page. */

@@ -3,6 +3,7 @@
 import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
 import type { Frame, Hello, LinkReply, Palette, Remedy, RemedyReply, Settings, State } from "./contract";
+import type { Quantity } from "./draw/quantity";
 import type { Message } from "./message";
 import { known, text, type Key, type Language } from "./text";
 
@@ -15,6 +16,19 @@ export type Selection =
 
 /** What the pointer does on the output map: paints points of a class, or erases around it. */
 export type Brush = { paint: number } | { erase: number };
+
+/** What is looked into: the step that comes next, the latest one, or the row that is followed. */
+export interface Look {
+  of: "next" | "latest" | "row";
+  /** A number of a parameter to be explained: its gradient, or what the update made of it. */
+  why?: { parameter: number; place: number[]; of: "gradient" | "update" };
+}
+
+/** What an open operation is about: a column of units, the rows of its batch. */
+export interface Lit {
+  column: number | null;
+  rows: ReadonlySet<number>;
+}
 
 export interface Notice {
   id: number;
@@ -43,6 +57,11 @@ export class App {
   intercept: ((event: KeyboardEvent) => boolean) | null = null;
   /** Whether the view of the step's computational graph is open. */
   inside = $state(false);
+  /** What is, or would be, looked into. */
+  look = $state.raw<Look>({ of: "next" });
+  lit = $state.raw<Lit | null>(null);
+  /** What the lines and marks of the network show, if nothing is followed. */
+  quantity = $state<Quantity>("weight");
   /** The dialog that is open. */
   dialog = $state<"table" | "link" | "help" | null>(null);
 
@@ -60,6 +79,8 @@ export class App {
   /** The library's colours by what they mean, in the present theme. */
   palette: Palette = $derived(this.hello?.theme[this.theme] ?? {});
   playing: boolean = $derived(this.connection === "open" && (this.frame?.playing ?? false));
+  /** The row that is followed through the network, those to train on first. */
+  followed: number | null = $derived(this.frame?.followed ?? null);
 
   #nextNotice = 1;
   /** How many links had been opened when what they show was last taken over. */
@@ -187,6 +208,22 @@ export class App {
       this.#refused(error);
       return null;
     }
+  }
+
+  /** Follows a row through the network, those to train on first; null leaves it. */
+  followRow(row: number | null): Promise<Message | null> {
+    return this.do({ do: "follow", row });
+  }
+
+  /** Follows the next row, from this one on, that is answered wrongly. */
+  followWrong(row: number): Promise<Message | null> {
+    return this.do({ do: "follow", row, wrong: true });
+  }
+
+  /** Opens the graph of a step, or of the row that is followed. */
+  lookInside(look: Look): void {
+    this.look = look;
+    this.inside = true;
   }
 
   /** Opens a link; whether it could be opened. */

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from chainrule.errors import nearest, shown
-from chainrule.lang.messages import Spelled, Text, _, _p
+from chainrule.lang.messages import Spelled, Text, _, _p, listed
 from chainrule.playground import relative, remedies, views
 from chainrule.playground.compatible.links import new_seed
 from chainrule.playground.configuring import configure
 from chainrule.playground.exports import export
-from chainrule.playground.inside import Inside, look_inside
+from chainrule.playground.inside import Inside, look_at_row, look_inside
 from chainrule.playground.linking import read_link
+from chainrule.playground.listings import listings
 from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.pace import Goal
 from chainrule.playground.run import Edit, Event
@@ -46,8 +47,16 @@ def edit(
     workspace: Workspace, parameter: object = None, place: object = None, value: object = None
 ) -> None:
     """Set a number of a parameter by hand."""
+    i, index = _element(workspace, parameter, place)
+    new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
+    workspace.history.run_to_change().edit(Edit(i, index, new))
+    workspace.changed()
+
+
+def _element(workspace: Workspace, parameter: object, place: object) -> tuple[int, tuple[int, ...]]:
+    """A number of a parameter: which parameter, and where in it."""
     parameters = workspace.run.machine.parameters
-    i = whole(0, len(parameters) - 1)(parameter, "parameter")
+    i: int = whole(0, len(parameters) - 1)(parameter, "parameter")
     shape = parameters[i].shape
     if not isinstance(place, list) or len(place) != len(shape):
         raise Problems(
@@ -63,9 +72,7 @@ def edit(
         whole(0, n - 1)(entry, f"place[{axis}]")
         for axis, (entry, n) in enumerate(zip(place, shape, strict=True))
     )
-    new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
-    workspace.history.run_to_change().edit(Edit(i, index, new))
-    workspace.changed()
+    return i, index
 
 
 def new_weights(workspace: Workspace) -> None:
@@ -248,17 +255,74 @@ def unit(workspace: Workspace, column: object = None, index: object = None) -> M
     return Message("unit", {"column": k, "index": j}, {"map": values})
 
 
-def inside(workspace: Workspace, detail: object = False, lang: Any = "en") -> Message:
-    """Open the step that comes next: its graph, its operations and its numbers."""
+def element(workspace: Workspace, parameter: object = None, place: object = None) -> Message:
+    """A weight or bias: its gradient, its latest change, and what it was at the kept steps."""
+    i, index = _element(workspace, parameter, place)
+    machine = workspace.run.machine
+    begin = [part.start for _parameter, part in machine.flat.places()][i]
+    at = begin + int(np.ravel_multi_index(index, machine.parameters[i].shape))
+    gradient, change = machine.gradient, machine.change
+    fields = {
+        "step": workspace.run.step,
+        "gradient": None if gradient is None else gradient[at],
+        "change": None if change is None else change[at],
+    }
+    return Message("element", fields, {"history": workspace.run.history_of(i, index)})
+
+
+def follow(workspace: Workspace, row: object = None, wrong: object = False) -> None:
+    """Follow a row through the network, those to train on first; without one, follow none.
+
+    With `wrong` it is the first from there on that is answered wrongly, beginning anew at the end.
+    """
+    count = len(workspace.run.data.labels)
+    if row is not None and not count:
+        raise Problems([_("There are no rows to follow yet.")])
+    found = None if row is None else whole(0, count - 1)(row, "row")
+    if found is not None and wrong is True:
+        misread = workspace.view().misread()
+        if not len(misread):
+            raise Problems([_("No row is answered wrongly.")])
+        found = int(misread[np.searchsorted(misread, found) % len(misread)])
+    workspace.follow(found)
+
+
+#: What can be looked into: the step that comes next, the latest one, the row that is followed.
+OPENED = ("next", "latest", "row")
+
+
+def inside(
+    workspace: Workspace, detail: object = False, lang: Any = "en", of: object = "next"
+) -> Message:
+    """Open a step, or one row: its graph, its operations and its numbers."""
+    if of not in OPENED:
+        raise Problems(
+            [_("of must be {allowed}. Got {value}.", allowed=listed(OPENED, "or"), value=shown(of))]
+        )
     if not isinstance(detail, bool):
         raise Problems([_("detail must be true or false. Got {value}.", value=shown(detail))])
     chosen = language(lang)
     workspace.inside = None  # nothing is open if this step is too large
-    opened = look_inside(workspace.run.machine, detail=detail, lang=chosen)
+    opened = _look(workspace, str(of), detail, chosen)
     message = opened.message()
     workspace.inside = opened
-    fields = {"run": workspace.run.number, "step": workspace.run.step, **message.fields}
+    run = workspace.run
+    fields = {"run": run.number, "step": run.step + (of == "next"), "of": of, **message.fields}
     return Message(message.kind, fields, message.arrays)
+
+
+def _look(workspace: Workspace, of: str, detail: bool, lang: str) -> Inside:
+    run = workspace.run
+    if of == "row":
+        if workspace.followed is None:
+            raise Problems([_("No row is followed: choose one first.")])
+        return look_at_row(run.machine, workspace.followed, detail=detail, lang=lang)
+    if of == "next":
+        return look_inside(run.machine, detail=detail, lang=lang)
+    if run.machine.rows is None:
+        raise Problems([_("No step has been taken yet, so there is none to look back into.")])
+    with run.visiting(run.step - 1) as machine:
+        return look_inside(machine, detail=detail, lang=lang)
 
 
 def _open_step(workspace: Workspace) -> Inside:
@@ -285,6 +349,12 @@ def explain(
         return Message("explained", opened.explain_update(arrow, index, str(update)))
     of = None if row is None else whole(0, 1 << 30)(row, "row")
     return Message("explained", opened.explain(arrow, index, gradient=gradient is True, row=of))
+
+
+def code(workspace: Workspace, lang: Any = "en") -> Message:
+    """The open step as programs: which lines in NumPy, and of the compiled kernel, are which operations."""
+    _open_step(workspace)
+    return listings(workspace.run.machine, language(lang))
 
 
 def check(workspace: Workspace) -> Message:
@@ -340,8 +410,11 @@ COMMANDS: Mapping[str, Command] = {
     "remedy": Command(remedies.remedy, ("step", "settings")),
     "unit": Command(unit, ("column", "index")),
     "link": Command(link, ("text",), on_the_way=True),
-    "inside": Command(inside, ("detail", "lang")),
+    "element": Command(element, ("parameter", "place")),
+    "follow": Command(follow, ("row", "wrong")),
+    "inside": Command(inside, ("detail", "lang", "of")),
     "explain": Command(explain, ("arrow", "element", "gradient", "row", "update")),
+    "code": Command(code, ("lang",)),
     "check": Command(check),
     "export": Command(download, ("what", "lang")),
     "state": Command(views.state, on_the_way=True),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeAlias
@@ -16,6 +18,7 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.data import Array, Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings, Values
+from chainrule.training.state import parameter_arrays
 from chainrule.training.stepper import BUFFER
 
 __all__ = ["Edit", "Event", "Run"]
@@ -225,7 +228,7 @@ class Run:
         assert self._machine is not None
         if isinstance(event.what, Edit):
             edit = event.what
-            self._machine.parameters[edit.parameter][edit.place] = edit.value
+            self._machine.edit(edit.parameter, edit.place, edit.value)
             self.scores = self._machine.scores()
         else:
             settings = replace(self._machine.settings, **event.what)
@@ -258,6 +261,25 @@ class Run:
             self._machine.restore(kept.state)
             self.step, self.scores = kept.step, kept.scores
         self._replay_events()
+
+    @contextmanager
+    def visiting(self, step: int) -> Iterator[Machine]:
+        """Its machine at another known step, within the block."""
+        here, failure = self.step, self.failure
+        self.go_to(step)
+        try:
+            yield self.machine
+        finally:
+            self.go_to(here)
+            self.failure = failure
+
+    def history_of(self, parameter: int, place: tuple[int, ...]) -> Array:
+        """A number of a parameter at the kept steps so far, and now: steps and values (n, 2)."""
+        array = self.machine.parameters[parameter]
+        at = [p is array for p in parameter_arrays(self.machine.network)].index(True)
+        kept = self._kept[: bisect_left(self._kept, self.step, key=_step)]
+        found = [(k.step, k.state.snapshot.arrays[at][place]) for k in kept]
+        return np.array([*found, (self.step, array[place])], float)
 
     # -- changes ----------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ def hello(caps: Caps) -> Message:
         "caps": vars(caps),
         "choices": choices,
         "theme": {"light": LIGHT, "dark": DARK},
+        "most_gradients": MOST_GRADIENTS,
     }
     return Message("hello", fields, _thumbs())
 
@@ -150,6 +151,10 @@ class Shown(Protocol):
     @property
     def links(self) -> int:
         """How many links have been opened."""
+
+    @property
+    def followed(self) -> int | None:
+        """The row that is followed."""
 
     def view(self) -> View:
         """The maps of the shown run."""
@@ -379,23 +384,48 @@ class View:
         found: Array = np.concatenate(parts, axis=1).mean(axis=0).astype(np.float32)
         return found
 
+    def follow(self, row: int) -> tuple[Array, float]:
+        """What a row is and every unit makes of it: inputs, hidden units, outputs; and its own loss."""
+        x, t = self.machine.row(row)
+        y = np.asarray(self.units.predict(x))
+        parts = x, y[:, : self.hidden], self.shown(y[:, self.hidden :])
+        found: Array = np.concatenate(parts, axis=1)[0]
+        return found, self.machine.training.evaluate_prepared(x, t, {})["loss"]
+
     def answers(self) -> dict[str, Array]:
         """Without a plane: how often each class was taken for each, or the output of every row."""
-        halves = self.machine.train, self.machine.test
-        y = [self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves]
+        y = self._outputs()
         if self.data.classes is None:
             return {"predicted": np.concatenate(y)[:, 0].astype(np.float32)}
         n, count = len(self.data.classes), np.split(self.data.labels, [self.data.train])
         found = np.zeros((2, n, n), np.int32)
         for k, out in enumerate(y):
-            answer = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
-            np.add.at(found[k], (count[k].astype(int), answer), 1)
+            np.add.at(found[k], (count[k].astype(int), _answer(out)), 1)
         return {"confusion": found}
+
+    def misread(self) -> Array:
+        """The rows that are taken for another class, those to train on first."""
+        if self.data.classes is None:
+            return np.zeros(0, int)
+        return np.flatnonzero(_answer(np.concatenate(self._outputs())) != self.data.labels)
+
+    def _outputs(self) -> list[Array]:
+        """The outputs for all rows: those to train on, those to test on."""
+        halves = self.machine.train, self.machine.test
+        return [
+            self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves
+        ]
 
     def shown(self, y: Array) -> Array:
         """The outputs as they are shown: after softmax, if that is in the loss."""
         out: Array = self.loss.link(y)
         return out
+
+
+def _answer(y: Array) -> Array:
+    """The class that outputs stand for."""
+    answer: Array = (y[:, 0] > 0).astype(int) if y.shape[1] == 1 else y.argmax(axis=1)
+    return answer
 
 
 def _maps(columns: Array, size: int) -> Array:
@@ -426,6 +456,9 @@ def frame(session: Shown) -> Message:
         "train_score": train_score,
         "test_score": test_score,
         "trouble": _trouble(run, view),
+        "followed": session.followed,
+        "followed_loss": None,
+        "moved_by": machine.moved_by,
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
     with ignore_fp_errors():
@@ -437,8 +470,11 @@ def frame(session: Shown) -> Message:
             arrays |= view.answers()
             if run.data.train:
                 arrays["means"] = view.means()
+        if session.followed is not None:
+            arrays["followed"], fields["followed_loss"] = view.follow(session.followed)
     if machine.flat.data.size <= MOST_GRADIENTS:
-        arrays["grads"] = machine.flat.grad.copy()
+        found = {"grads": machine.gradient, "change": machine.change}
+        arrays |= {name: array for name, array in found.items() if array is not None}
         arrays["slots"] = machine.slots
     arrays["curve"] = run.curve.sample(CURVE)
     if machine.rows is not None:

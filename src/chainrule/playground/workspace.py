@@ -58,6 +58,8 @@ class Workspace:
         #: The step that was last looked into.
         self.inside: Inside | None = None
         self._view: View | None = None
+        #: The row that is followed, and the data that it is of.
+        self._followed: tuple[Data, int] | None = None
 
     @property
     def run(self) -> Run:
@@ -74,6 +76,18 @@ class Workspace:
         if self._view is None or self._view.machine is not self.run.machine:
             self._view = View(self.run)
         return self._view
+
+    @property
+    def followed(self) -> int | None:
+        """The row that is followed through the network; none of other data."""
+        if self._followed is None or self._followed[0] is not self.run.data:
+            return None
+        return self._followed[1]
+
+    def follow(self, row: int | None) -> None:
+        """Follow a row of the data, those to train on first; None follows none."""
+        self._followed = None if row is None else (self.run.data, row)
+        self.moved += 1
 
     def changed(self) -> None:
         """Count a change of the state, which changes the frame, too."""

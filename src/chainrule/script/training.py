@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.origins import Origin
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import DataError, SettingError, shown
 from chainrule.graph.variable import Array
@@ -188,7 +189,28 @@ class _Training:
                 ),
             ],
         )
-        return Script(text, page.arrays)
+        return Script(text, page.arrays, *self._places(text, functions, update, params))
+
+    def _places(
+        self,
+        text: str,
+        functions: Sequence[Function],
+        update: Update,
+        params: Sequence[Parameter],
+    ) -> tuple[dict[int, frozenset[Origin]], range]:
+        """Which nodes the lines of the program compute, and which of them are the update."""
+        lines = text.splitlines()
+        origins: dict[int, frozenset[Origin]] = {}
+        for function, pair in zip(functions, _GRADIENTS, strict=False):
+            block = self._gradient(function, pair, params).splitlines()
+            begin = lines.index(block[0])
+            body = begin + 2  # after def and its docstring
+            origins |= {body + k: found for k, found in enumerate(function.origins) if found}
+            if function.returned:
+                origins[begin + len(block) - 1] = function.returned
+        inside = [f"        {line}" for line in update.lines]
+        begin = len(lines) - lines[::-1].index(inside[-1]) - len(inside)
+        return origins, range(begin, begin + len(inside))
 
     # -- blocks -----------------------------------------------------------------------------------
 

@@ -56,6 +56,11 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
     talk = Talk()
     talk.do(None, "step", count=30)
     talk.do("UnitReply", "unit", column=1, index=2)
+    talk.do("ElementReply", "element", parameter=0, place=[1, 2])
+    talk.do(None, "follow", row=3)
+    for of in ("latest", "row"):
+        talk.do("InsideMessage", "inside", of=of)
+    talk.do(None, "follow", row=None)
     talk.do(None, "edit", parameter=0, place=[0, 0], value=2)
     talk.set(learning_rate=0.1, optimizer="Adam")
     talk.do(None, "step", count=5)
@@ -64,6 +69,7 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], gradient=True)
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], update="p")
         talk.do("Verdicts", "check")
+        talk.do("CodeMessage", "code")
     talk.do(None, "goto", step=10)
     talk.set(learning_rate=1)
     for what in ("code", "data"):
