@@ -199,6 +199,7 @@ def link(workspace: Workspace, text: object = None) -> Reply:
     workspace.begin(settings, data)
     workspace.link_events = (*linked.events, Event(linked.step, {}))
     workspace.shows, workspace.links = linked.view, workspace.links + 1
+    workspace.controls = linked.controls
     return {"view": dict(linked.view), "notes": told(linked.notes)}
 
 

@@ -139,6 +139,10 @@ class Shown(Protocol):
     def links(self) -> int:
         """How many links have been opened."""
 
+    @property
+    def controls(self) -> Mapping[str, str]:
+        """What of the page is hidden or locked."""
+
     def view(self) -> View:
         """The maps of the shown run."""
 
@@ -173,6 +177,7 @@ def state(session: Shown) -> Message:
         "link": write_link(run),
         "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
+        "controls": dict(session.controls),
         "compatible": settings.mode == "compatible",
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}

@@ -52,6 +52,8 @@ class Workspace:
         #: What the latest link wants to be shown, and how many links were opened.
         self.shows: Mapping[str, bool] = {}
         self.links = 0
+        #: What of the page a link has hidden or locked.
+        self.controls: Mapping[str, str] = {}
         #: The step that was last looked into.
         self.inside: Inside | None = None
         self._view: View | None = None
