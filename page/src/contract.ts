@@ -132,6 +132,8 @@ export interface State extends Message {
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
+  /** What of the page a link has hidden or locked. */
+  controls: Record<string, "hidden" | "locked">;
 }
 
 export interface Trouble {
@@ -157,6 +159,8 @@ export interface Frame extends Message {
   batches: number;
   playing: boolean;
   rate: number;
+  /** How much of a recording of the run is made, if one is. */
+  recording: number | null;
   loss: number | null;
   train_loss: number | null;
   test_loss: number | null;

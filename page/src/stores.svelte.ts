@@ -4,6 +4,7 @@ import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
 import type { Frame, Hello, LinkReply, Palette, Settings, State } from "./contract";
 import type { Message } from "./message";
+import type { Recorded } from "./recorded";
 import { known, text, type Key, type Language } from "./text";
 
 export type Theme = "light" | "dark";
@@ -27,6 +28,8 @@ export class App {
   state = $state.raw<State | null>(null);
   frame = $state.raw<Frame | null>(null);
   connection = $state<Connection>("opening");
+  /** Which steps there are, where all is a recording. */
+  recorded = $state.raw<Recorded | null>(null);
 
   selected = $state.raw<Selection | null>(null);
   hovered = $state.raw<Selection | null>(null);
@@ -178,7 +181,10 @@ export class App {
 
   /** The link to what the page shows. */
   link: string = $derived.by(() => {
-    const link = this.state?.link ?? "";
+    const kept = Object.entries(this.state?.controls ?? {}).map(
+      ([name, what]) => `&${name}_${what === "hidden" ? "hide" : "lock"}=true`,
+    );
+    const link = (this.state?.link ?? "") + kept.join("");
     const shows = { test: this.showTest, batch: this.showBatch, discretize: this.discretize };
     if (this.state?.compatible && !link.includes("chainrule=")) {
       return link
@@ -223,7 +229,7 @@ export class App {
   }
 
   #hear(message: Message): void {
-    if (message.kind === "hello") this.hello = message as Hello;
+    if (message.kind === "hello") [this.hello, this.recorded] = [message as Hello, this.channel.recorded ?? null];
     else if (message.kind === "state") this.#changed(message as State);
     else if (message.kind === "frame") this.frame = message as Frame;
   }

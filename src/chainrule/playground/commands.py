@@ -21,6 +21,8 @@ from chainrule.playground.exports import export
 from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.page_file import page_file
+from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -307,11 +309,29 @@ def check(workspace: Workspace) -> Message:
     return _open_step(workspace).verdicts()
 
 
-def download(workspace: Workspace, what: object = None, lang: Any = "en") -> Message:
-    """The run as a file to keep: code, model, data, picture."""
+def download(workspace: Workspace, what: object = None, lang: Any = "en") -> Reply:
+    """The run as a file to keep: code, model, data, picture, page."""
+    if what == "page":
+        return _page(workspace, language(lang))
     file = export(workspace.run, str(what), language(lang))
     fields = {"name": file.name, "media": file.media}
     return Message("export", fields, {"bytes": np.frombuffer(file.data, np.uint8)})
+
+
+def _page(workspace: Workspace, lang: str) -> Reply:
+    """The run as a page; that is made in pieces, so first only how far it is."""
+    run, recorder = workspace.run, workspace.recorder
+    if recorder is None or recorder.of != (run, run.end, len(run.events)):
+        recorder = workspace.recorder = Recorder(run, type(workspace)(workspace.caps))
+        workspace.playing = False
+        workspace.changed()
+    if recorder.recording is None:
+        return {"progress": recorder.progress}
+    page = page_file(recorder.recording, lang=lang)
+    workspace.recorder = None
+    workspace.changed()
+    fields = {"name": f"{recorder.recording.name}.html", "media": "text/html"}
+    return Message("export", fields, {"bytes": np.frombuffer(page, np.uint8)})
 
 
 def hello(workspace: Workspace) -> Message:

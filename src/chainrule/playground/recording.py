@@ -5,26 +5,28 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from chainrule.lang.languages import LANGUAGES
-from chainrule.playground.caps import Caps
 from chainrule.playground.controls import everything
 from chainrule.playground.data import Array
 from chainrule.playground.messages import Fields, Message
 from chainrule.playground.run import Run
 from chainrule.playground.run_history import RunHistory
-from chainrule.playground.session import Session
+
+if TYPE_CHECKING:
+    from chainrule.playground.session import Session
 
 __all__ = ["Recorder", "Recording", "kept_steps", "open_steps"]
 
 #: At most so many steps are kept, the first ones all, and so many of them can be opened.
-MOST_STEPS, FIRST, MOST_OPEN = 160, 25, 5
+MOST_STEPS, FIRST, MOST_OPEN = 160, 25, 4
 #: So many bytes of frames at most, compressed; of a large network fewer steps are kept.
 MOST_BYTES = 1_500_000
 #: So many numbers of an open step can be asked why.
-MOST_ASKED = 160
+MOST_ASKED = 120
 #: Maps are rounded to so many levels between the least and the largest of their numbers.
 LEVELS = 254
 #: The level of what is no number.
@@ -80,27 +82,31 @@ class Recording:
 class Recorder:
     """Makes a recording of a run, a piece at a time; the run itself is left alone.
 
-    A copy of the run goes through the same steps once, to the same bits. `most` is how many steps
-    are kept at most, `opened` which of them can be opened, by default a few.
+    A copy of the run goes through the same steps once, to the same bits, in `session`, which is a
+    new one. `most` is how many steps are kept at most, `opened` which of them can be opened, by
+    default a few.
 
     >>> from chainrule.playground.session import Session
     >>> session = Session()
     >>> _ = session.do({"do": "step", "count": 60})
-    >>> recording = Recorder(session.run).finish()
+    >>> recording = Recorder(session.run, Session()).finish()
     >>> recording.frames.fields["steps"][-2:], sorted({step for step, _ in recording.opened})
-    ([50, 60], [0, 1, 2, 9, 60])
+    ([50, 60], [0, 1, 7, 60])
     """
 
     def __init__(
         self,
         run: Run,
-        caps: Caps | None = None,
+        session: Session,
         *,
         most: int = MOST_STEPS,
         opened: Sequence[int] | None = None,
     ) -> None:
         self.end, self._failure = run.end, run.failure if run.step == run.end else None
-        self.session = Session(caps)
+        self.session = session
+        #: Of what it is the recording, and that when it is done.
+        self.of = (run, run.end, len(run.events))
+        self.recording: Recording | None = None
         self.session.history = RunHistory(run.again())
         changes = [event.step for event in run.events]
         wanted = kept_steps(self.end, run.machine.batches, changes, most)
@@ -127,6 +133,7 @@ class Recorder:
         """Do all that is left; the recording."""
         while self.advance(1.0):
             pass
+        assert self.recording is not None
         return self.recording
 
     # -- the pieces -------------------------------------------------------------------------------

@@ -51,6 +51,8 @@ class Session(Workspace):
             replay_link(self, seconds)
         elif self.target is not None:
             self.advance_to(self.target, seconds)
+        elif self.recorder is not None and self.recorder.recording is None:
+            self.recorder.advance(seconds)
         elif self.playing:
             self.play(seconds)
         else:

@@ -21,6 +21,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -142,6 +143,10 @@ class Shown(Protocol):
     @property
     def controls(self) -> Mapping[str, str]:
         """What of the page is hidden or locked."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What makes a recording of the run."""
 
     def view(self) -> View:
         """The maps of the shown run."""
@@ -400,6 +405,7 @@ def frame(session: Shown) -> Message:
         "batches": machine.batches,
         "playing": session.playing,
         "rate": session.rate,
+        "recording": None if session.recorder is None else session.recorder.progress,
         "loss": machine.loss,
         "train_loss": train_loss,
         "test_loss": test_loss,

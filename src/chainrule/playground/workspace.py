@@ -12,6 +12,7 @@ from chainrule.lang.messages import _
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
 from chainrule.playground.inside import Inside
+from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Event, Run
 from chainrule.playground.run_history import RunHistory
 from chainrule.playground.settings import Problems, Settings
@@ -56,6 +57,8 @@ class Workspace:
         self.controls: Mapping[str, str] = {}
         #: The step that was last looked into.
         self.inside: Inside | None = None
+        #: What makes a recording of the run, to be taken home.
+        self.recorder: Recorder | None = None
         self._view: View | None = None
 
     @property
@@ -100,7 +103,7 @@ class Workspace:
                 ]
             )
         self.history.begin(settings, data)
-        self.playing, self.target = False, None
+        self.playing, self.target, self.recorder = False, None, None
         self.changed()
 
     # -- time -------------------------------------------------------------------------------------
