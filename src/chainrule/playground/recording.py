@@ -26,7 +26,7 @@ MOST_STEPS, FIRST, MOST_OPEN = 160, 25, 4
 #: So many bytes of frames at most, compressed; of a large network fewer steps are kept.
 MOST_BYTES = 1_500_000
 #: So many numbers of an open step can be asked why.
-MOST_ASKED = 120
+MOST_ASKED = 80
 #: Maps are rounded to so many levels between the least and the largest of their numbers.
 LEVELS = 254
 #: The level of what is no number.
@@ -35,7 +35,9 @@ NAN = 255
 MAPS = ("map", "units")
 #: What works in a recording; all else is locked, or hidden where it would only be in the way.
 WORKING = ("showTestData", "discretize", "playButton", "stepButton", "resetButton", "timeLine", "inside")
-HIDDEN = ("export", "links", "ownTable", "newData", "runs", "initialWeights")
+HIDDEN = (
+    "export", "links", "ownTable", "newData", "runs", "initialWeights", "problem", "numHiddenLayers", "units",
+)  # fmt: skip
 
 
 def kept_steps(end: int, batches: int, changes: Sequence[int] = (), most: int = MOST_STEPS) -> list[int]:
@@ -56,14 +58,12 @@ def open_steps(kept: Sequence[int], most: int = MOST_OPEN) -> list[int]:
     """Which of the kept steps can be opened: the first two, and some up to the last.
 
     >>> open_steps([0, 1, 2, 3, 10, 20, 30, 40], most=4)
-    [0, 1, 10, 40]
+    [0, 1, 3, 40]
     """
     rest = [step for step in kept if step > 1]
     count = min(len(rest), most - 2)
     # Equal distances in the logarithm: most happens at the beginning.
-    places = (np.geomspace(1, len(rest), count) - 1).round().astype(int) if count else ()
-    if count == 1:
-        places = (len(rest) - 1,)
+    places = np.geomspace(1, max(len(rest), 1), count + 1)[1:].round().astype(int) - 1
     return sorted({*kept[:2], *(rest[i] for i in places)})
 
 
@@ -91,7 +91,7 @@ class Recorder:
     >>> _ = session.do({"do": "step", "count": 60})
     >>> recording = Recorder(session.run, Session()).finish()
     >>> recording.frames.fields["steps"][-2:], sorted({step for step, _ in recording.opened})
-    ([50, 60], [0, 1, 7, 60])
+    ([50, 60], [0, 1, 6, 60])
     """
 
     def __init__(
@@ -122,7 +122,8 @@ class Recorder:
     def progress(self) -> float:
         """How much of it is done, from 0 to 1."""
         done = len(self._frames) + 10 * len(self._opened)
-        return done / (len(self.steps) + 10 * len(LANGUAGES) * len(self.insides))
+        total = len(self.steps) + 10 * len(LANGUAGES) * len(self.insides)
+        return done / (total + 1) if self.recording is None else 1.0
 
     def advance(self, seconds: float) -> bool:
         """Work for about so long, at least one piece; whether there is more to do."""

@@ -352,7 +352,8 @@ class View:
             Column(name, y, layer.grads[0])
             for name, y, layer in zip(names, outputs, affine, strict=True)
         ]
-        return troubles(columns, run.curve.losses(run.step))
+        with ignore_fp_errors():  # what is wrong may be that numbers are past all bounds
+            return troubles(columns, run.curve.losses(run.step))
 
     def unit_map(self, k: int) -> Array:
         """The k-th hidden unit over the plane (S, S), as large as a map of one output."""
