@@ -2,7 +2,7 @@
 
 import { keepAddress, takeLanguage } from "./address.svelte";
 import { WebSocketChannel } from "./channel";
-import { mount } from "./mount";
+import { mount, mountWall } from "./mount";
 import { RecordedChannel } from "./recorded";
 
 const recording = document.getElementById("recording");
@@ -15,6 +15,9 @@ if (recording) {
   const [language, theme] = [wanted("lang"), wanted("theme")];
   if (language === "en" || language === "zh") app.language = language;
   if (theme === "light" || theme === "dark") app.theme = theme;
+} else if (location.pathname.endsWith("/class")) {
+  const { app } = mountWall(document.body);
+  takeLanguage(app);
 } else {
   const { app } = mount(document.body, new WebSocketChannel(new URL(".", location.href)), true);
   takeLanguage(app);

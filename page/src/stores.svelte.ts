@@ -6,6 +6,7 @@ import type { Frame, Hello, LinkReply, Palette, Settings, State } from "./contra
 import type { Message } from "./message";
 import type { Recorded } from "./recorded";
 import { known, text, type Key, type Language } from "./text";
+import type { ClassMessage } from "./wall";
 
 export type Theme = "light" | "dark";
 
@@ -43,6 +44,8 @@ export class App {
   intercept: ((event: KeyboardEvent) => boolean) | null = null;
   /** Whether the view of the step's computational graph is open. */
   inside = $state(false);
+  /** What is told of the class, in one. */
+  room = $state.raw<ClassMessage | null>(null);
   /** The dialog that is open. */
   dialog = $state<"table" | "link" | "help" | null>(null);
 
@@ -232,6 +235,7 @@ export class App {
     if (message.kind === "hello") [this.hello, this.recorded] = [message as Hello, this.channel.recorded ?? null];
     else if (message.kind === "state") this.#changed(message as State);
     else if (message.kind === "frame") this.frame = message as Frame;
+    else if (message.kind === "class") this.room = message as ClassMessage;
   }
 
   #changed(state: State): void {

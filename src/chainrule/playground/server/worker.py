@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 from chainrule.playground.messages import Message, refused
+from chainrule.playground.server.classroom import Classroom, card
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.learners import Job, Learner, Learners
 from chainrule.playground.server.limits import Limits
@@ -29,9 +30,15 @@ class Worker(threading.Thread):
     the log says more. Results go to the event loop, which this thread never waits for.
     """
 
-    def __init__(self, learners: Learners, limits: Limits, begin: Callable[[], Session]) -> None:
+    def __init__(
+        self,
+        learners: Learners,
+        limits: Limits,
+        begin: Callable[[], Session],
+        room: Classroom | None = None,
+    ) -> None:
         super().__init__(name="chainrule-worker", daemon=True)
-        self.learners, self.limits, self.begin = learners, limits, begin
+        self.learners, self.limits, self.begin, self.room = learners, limits, begin, room
         self.loop = asyncio.get_running_loop()
         self.stopped = False
         self._news = threading.Condition()
@@ -87,7 +94,8 @@ class Worker(threading.Thread):
         known = list(self.learners.known.values())
         found, wait = [], None
         for learner in known:
-            if learner.jobs or (learner.watched and learner.going):
+            held = self.room is not None and self.room.holds(learner)
+            if learner.jobs or (learner.watched and learner.going and not held):
                 found.append(learner)
             elif learner.watched and learner.wanting and unseen(learner):
                 if learner.next_frame <= now:
@@ -108,6 +116,8 @@ class Worker(threading.Thread):
         began = time.perf_counter()
         if learner.session is None:
             learner.session, self._spare = self._spare or self.begin(), None
+            if self.room is not None:
+                self.room.prepare(learner.session, learner)
         session = learner.session
         job = learner.jobs.popleft() if learner.jobs else None
         answer = b""
@@ -115,7 +125,7 @@ class Worker(threading.Thread):
             if job is not None:
                 learner.going = True
                 answer = job.work(session).to_bytes()
-            elif learner.watched and learner.going:
+            elif learner.watched and learner.going and not (self.room and self.room.holds(learner)):
                 learner.going = session.advance(self.slice(learner, began, waiting))
         except Exception:
             answer = failed(job.id if job else None)
@@ -147,7 +157,10 @@ class Worker(threading.Thread):
             state = session.state().to_bytes()
         if state or (learner.wanting and unseen(learner) and learner.next_frame <= now):
             learner.moved, learner.wanting = session.moved, False
-            frame = session.frame().to_bytes()
+            made = session.frame()
+            frame = made.to_bytes()
+            if self.room is not None:
+                learner.card = card(made)
             # Frames may take half of the time, not more. Waiting for other threads does not count:
             # once it took long, a learner in a class would see nothing for a second.
             cost = time.thread_time() - began
