@@ -11,14 +11,15 @@ export interface Recorded {
   insides: readonly number[];
 }
 
+/** All messages of it; their arrays are those of the recording. */
 interface Recording extends Message {
   steps: number[];
   insides: number[];
-  hello: Omit<Hello, "arrays">;
-  state: Omit<State, "arrays">;
+  hello: Hello;
+  state: State;
   /** From which frame on other settings hold. */
   changes: { frame: number; settings: Settings }[];
-  frames: Omit<Frame, "arrays">[];
+  frames: Frame[];
 }
 
 interface Question {
@@ -28,7 +29,7 @@ interface Question {
   update?: string;
 }
 interface Answered extends Question {
-  answer: Omit<Message, "arrays"> | null;
+  answer: Message | null;
 }
 
 const NAN = 255;
@@ -154,7 +155,7 @@ export class RecordedChannel implements Channel {
     this.#at = at;
     this.#moved += 1;
     this.#say({
-      ...(recording.frames[at] as Omit<Frame, "arrays">),
+      ...(recording.frames[at] as Frame),
       kind: "frame",
       seq: this.#moved,
       playing: this.#timer !== undefined,
@@ -211,7 +212,7 @@ export class RecordedChannel implements Channel {
     for (const [key, { data: having }] of Object.entries(arrays)) {
       if (!key.startsWith("in/")) continue;
       const name = key.slice(3);
-      const place = having.indexOf(at as never);
+      const place = having.indexOf(at);
       const all = arrays[`frame/${name}`];
       const range = arrays[`range/${name}`];
       if (place < 0 || !all || !range) continue;
@@ -263,7 +264,7 @@ export class RecordedChannel implements Channel {
         one.element.join() === element.join(),
     );
     if (!found?.answer) throw told("recorded.unasked");
-    return { ...found.answer, kind: "explained", arrays: {} } as Message;
+    return { ...found.answer, kind: "explained", arrays: {} };
   }
 }
 
@@ -281,7 +282,7 @@ async function unpacked(block: string | null): Promise<Message> {
 
 /** The message in an array of bytes; a copy, since its own arrays must begin at multiples of 8. */
 function message(array: NdArray | undefined): Message {
-  return decode((array as NdArray).data.slice().buffer as ArrayBuffer);
+  return decode((array as NdArray).data.slice().buffer);
 }
 
 /** Differences from frame to frame, made levels again. */

@@ -54,7 +54,10 @@ def frames(recording: Recording) -> list[dict[str, np.ndarray]]:
 def same(recording: Recording, session: Session, besides: tuple[str, ...] = ("trouble",)) -> None:
     """Every frame is the session's own: numbers to the bit, maps to half a level."""
     for step, fields, arrays in zip(
-        recording.frames.fields["steps"], recording.frames.fields["frames"], frames(recording), strict=True
+        recording.frames.fields["steps"],
+        recording.frames.fields["frames"],
+        frames(recording),
+        strict=True,
     ):
         session.do({"do": "goto", "step": step})
         while session.advance(1.0):
@@ -175,7 +178,12 @@ def test_which_steps_are_kept() -> None:
 
 def test_a_large_network_keeps_fewer_steps() -> None:
     session = Session()
-    settings = {"data": "digits", "hidden": [64, 64], "activations": ["relu", "relu"], "optimizer": "Adam"}
+    settings = {
+        "data": "digits",
+        "hidden": [64, 64],
+        "activations": ["relu", "relu"],
+        "optimizer": "Adam",
+    }
     done(session, do="configure", settings={"data": "digits"})
     done(session, do="configure", settings=settings)
     done(session, do="step", unit="batch", count=60)

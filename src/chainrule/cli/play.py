@@ -163,7 +163,13 @@ def welcome_class(server: Server, lang: str | None) -> None:
     access, code = server.access, server.code or ""
     teacher = server.link(server.near, access.teacher_token, lang)
     say(_("The teacher's page: {link}", link=paint(teacher, "bold")))
-    say(_("Pupils open {address} and type the code {code}", address=paint(server.address, "bold"), code=paint(code, "bold")))
+    say(
+        _(
+            "Pupils open {address} and type the code {code}",
+            address=paint(server.address, "bold"),
+            code=paint(code, "bold"),
+        )
+    )
     picture = qr_lines(f"{server.address}?token={code}")
     if picture is None:
         say(_("For a QR code that they can point a camera at: pip install 'chainrule[play]'."))

@@ -128,15 +128,15 @@ def read_link(text: str, caps: Caps) -> Linked:
         raise Problems(error.problems) from None
     view = {"test": link.show_test_data, "batch": False, "discretize": link.discretize}
     notes = tuple(Link.passed_over(begin))
-    return Linked(
-        settings_of(link), step=_step(last), view=view, notes=notes, controls=controls
-    )
+    return Linked(settings_of(link), step=_step(last), view=view, notes=notes, controls=controls)
 
 
 def _without_locks(text: str) -> tuple[str, Mapping[str, str]]:
     """A link without what its page does not know, `…_lock`; and what it hides and locks."""
     parts = text.split("&")
-    pairs = [(name.rpartition("#")[2], value) for name, _, value in (p.partition("=") for p in parts)]
+    pairs = [
+        (name.rpartition("#")[2], value) for name, _, value in (p.partition("=") for p in parts)
+    ]
     kept = [p for p, (name, _) in zip(parts, pairs, strict=True) if not name.endswith("_lock")]
     return "&".join(kept), read_controls(pairs)
 

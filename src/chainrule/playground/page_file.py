@@ -66,7 +66,9 @@ def page_file(
     shown = f' data-theme="{theme}"' if theme else ""
     parts = [
         head,
-        _block("recording", recording.frames, f' data-step="{int(first)}" data-lang="{chosen}"{shown}'),
+        _block(
+            "recording", recording.frames, f' data-step="{int(first)}" data-lang="{chosen}"{shown}'
+        ),
         *(
             _block(f"opened-{step}-{tongue}", message)
             for (step, tongue), message in recording.opened.items()

@@ -34,13 +34,23 @@ NAN = 255
 #: What is rounded; all other numbers keep their bits.
 MAPS = ("map", "units")
 #: What works in a recording; all else is locked, or hidden where it would only be in the way.
-WORKING = ("showTestData", "discretize", "playButton", "stepButton", "resetButton", "timeLine", "inside")
+WORKING = (
+    "showTestData",
+    "discretize",
+    "playButton",
+    "stepButton",
+    "resetButton",
+    "timeLine",
+    "inside",
+)
 HIDDEN = (
     "export", "links", "ownTable", "newData", "runs", "initialWeights", "problem", "numHiddenLayers", "units",
 )  # fmt: skip
 
 
-def kept_steps(end: int, batches: int, changes: Sequence[int] = (), most: int = MOST_STEPS) -> list[int]:
+def kept_steps(
+    end: int, batches: int, changes: Sequence[int] = (), most: int = MOST_STEPS
+) -> list[int]:
     """Which steps of a run are kept: the first ones, ends of epochs, changes, the last.
 
     >>> kept_steps(30, 10, most=8)
@@ -110,7 +120,9 @@ class Recorder:
         self.session.history = RunHistory(run.again())
         changes = [event.step for event in run.events]
         wanted = kept_steps(self.end, run.machine.batches, changes, most)
-        self.insides = open_steps(wanted) if opened is None else sorted({*opened} & {*range(self.end + 1)})
+        self.insides = (
+            open_steps(wanted) if opened is None else sorted({*opened} & {*range(self.end + 1)})
+        )
         self.steps = sorted({*wanted, *self.insides})
         self._frames: list[Message] = []
         self._changes: list[Fields] = []
@@ -170,7 +182,10 @@ class Recorder:
         """Look inside, both ways, and ask why of what people ask most."""
         session, at = self.session, self.session.run.step
         parts: dict[str, bytes] = {}
-        for name, detail in (("detail", True), ("plain", False)):  # the questions are about the latter
+        for name, detail in (
+            ("detail", True),
+            ("plain", False),
+        ):  # the questions are about the latter
             answer = session.do({"do": "inside", "detail": detail, "lang": lang})
             parts[name] = answer.to_bytes()
             yield True
@@ -180,7 +195,9 @@ class Recorder:
             answers: list[Fields] = []
             for question in questions(answer):
                 told = session.do({"do": "explain", **question})
-                answers.append({**question, "answer": told.fields if told.kind == "explained" else None})
+                answers.append(
+                    {**question, "answer": told.fields if told.kind == "explained" else None}
+                )
                 if len(answers) % 10 == 0:
                     yield True
             parts["asked"] = Message("asked", {"asked": answers}).to_bytes()
@@ -212,7 +229,10 @@ class Recorder:
                 "frames": [dict(frame.fields) for frame in frames],
             }
             whole = Message("recording", fields, arrays)
-            if len(frames) <= 2 + len(self.insides) or len(gzip.compress(whole.to_bytes(), 1)) < MOST_BYTES:
+            if (
+                len(frames) <= 2 + len(self.insides)
+                or len(gzip.compress(whole.to_bytes(), 1)) < MOST_BYTES
+            ):
                 break
             kept = {*self.insides, frames[-1].fields["step"], *(c["frame"] for c in self._changes)}
             frames = [f for k, f in enumerate(frames) if k % 2 == 0 or f.fields["step"] in kept]
@@ -234,7 +254,9 @@ def questions(inside: Message) -> list[Fields]:
                 question = {"arrow": name, "gradient": gradient, "element": list(place)}
                 found.append(question)
                 if gradient and name in moved:
-                    found.append({"arrow": name, "gradient": False, "element": list(place), "update": "p"})
+                    found.append(
+                        {"arrow": name, "gradient": False, "element": list(place), "update": "p"}
+                    )
     # Parameters first: they are what the step is for.
     found.sort(key=lambda q: not arrows[q["arrow"]]["parameter"])
     return found[:MOST_ASKED]
@@ -285,5 +307,3 @@ def rounded(maps: Array) -> tuple[Array, Array]:
         levels[k] = np.where(np.isnan(one), NAN, np.rint(np.nan_to_num(scaled))).astype(np.uint8)
         bounds.append((least, most))
     return levels, np.array(bounds, np.float64)
-
-

@@ -56,7 +56,9 @@ class Recorded(Seen):
 def opened(browser: Any, file: Path, after: str = "", **options: Any) -> Iterator[Recorded]:
     """The file in a browser that is offline, and reports every request for anything else."""
     size = {"width": 1366, "height": 768}
-    context = browser.new_context(**{"viewport": size, "locale": "en-GB", "offline": True, **options})
+    context = browser.new_context(
+        **{"viewport": size, "locale": "en-GB", "offline": True, **options}
+    )
     context.set_default_timeout(20_000)
     tab = Recorded(context, file.as_uri())
     tab.page.goto(file.as_uri() + after)
@@ -93,10 +95,16 @@ def test_scrub_hover_and_open(browser: Any, session: Session, file: Path) -> Non
         tab.until_step(50)  # what was kept before the last step
         tab.button("keys.reset").click()
         tab.until_step(0)
-        assert page.get_by_role("combobox", name=tab.words("learning_rate"), exact=True).input_value() == "0.03"
+        assert (
+            page.get_by_role("combobox", name=tab.words("learning_rate"), exact=True).input_value()
+            == "0.03"
+        )
         tab.press(" ")
         tab.until_step(60)  # it plays to the end, and stops
-        assert page.get_by_role("combobox", name=tab.words("learning_rate"), exact=True).input_value() == "0.1"
+        assert (
+            page.get_by_role("combobox", name=tab.words("learning_rate"), exact=True).input_value()
+            == "0.1"
+        )
         tab.button("play").wait_for()
 
         # Hover a unit: it is shown large, from the recording.
@@ -116,7 +124,10 @@ def test_scrub_hover_and_open(browser: Any, session: Session, file: Path) -> Non
         page.get_by_role("button", name=tab.words("inside.backward"), exact=True).click()
         page.get_by_role("button", name=tab.words("inside.check"), exact=True).click()
         page.locator(".summary").first.wait_for()
-        assert page.locator(".summary").first.inner_text() == session.do({"do": "check"}).fields["summary"]
+        assert (
+            page.locator(".summary").first.inner_text()
+            == session.do({"do": "check"}).fields["summary"]
+        )
 
         # Between kept steps the next one opens; and in simpler nodes.
         tab.press("Escape")
@@ -153,7 +164,9 @@ def test_what_a_recording_cannot_do_is_locked_or_says_why(browser: Any, file: Pa
         assert ran is None
         reached = page.evaluate("fetch('http://127.0.0.1:9/').then(() => true, () => false)")
         assert reached is False
-        tab.faults[:] = [f for f in tab.faults if "Content Security Policy" not in f and "CSP" not in f]
+        tab.faults[:] = [
+            f for f in tab.faults if "Content Security Policy" not in f and "CSP" not in f
+        ]
 
 
 def test_language_theme_and_step_are_chosen_by_who_embeds_it(
@@ -194,7 +207,9 @@ def test_in_a_lesson(browser: Any, file: Path, tmp_path: Path) -> None:
 def test_no_violation(browser: Any, file: Path, lang: str, theme: str, width: int) -> None:
     size = {"width": width, "height": 844 if width < 500 else 768}
     # axe-core is ours to put in, and no part of what the file lets run.
-    with opened(browser, file, f"#lang={lang}&theme={theme}", viewport=size, bypass_csp=True) as tab:
+    with opened(
+        browser, file, f"#lang={lang}&theme={theme}", viewport=size, bypass_csp=True
+    ) as tab:
         tab.page.add_script_tag(path=str(AXE))
         found = tab.page.evaluate("axe.run(document, {resultTypes: ['violations']})")["violations"]
         assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in found] == []

@@ -16,12 +16,14 @@ __all__ = ["join_page"]
 
 STYLE = """
 :root{color-scheme:light dark}
-body{margin:0;min-height:100vh;display:grid;place-items:center;font:17px/1.5 "Helvetica Neue",Arial,sans-serif}
+body{margin:0;min-height:100vh;display:grid;place-items:center;
+  font:17px/1.5 "Helvetica Neue",Arial,sans-serif}
 main{padding:24px;max-width:420px}
 h1{margin:0 0 16px;font:italic 34px/1 "Times New Roman",Georgia,serif}
 label{display:block;margin-bottom:6px}
 input,button{font:inherit;min-height:48px;box-sizing:border-box;border-radius:6px}
-input{width:100%;padding:0 12px;border:1px solid GrayText;font-size:24px;letter-spacing:.12em;text-transform:uppercase}
+input{width:100%;padding:0 12px;border:1px solid GrayText;font-size:24px;
+  letter-spacing:.12em;text-transform:uppercase}
 button{width:100%;margin-top:12px;border:0;background:#0063a3;color:#fff;font-weight:600;cursor:pointer}
 p.wrong{padding-left:10px;border-left:4px solid #d45d00}
 """
@@ -35,7 +37,8 @@ PAGE = """<!doctype html>
 <title>{title}</title><link rel="icon" href="data:,"><style>{style}</style></head>
 <body><main><h1>chainrule</h1>{wrong}
 <form action="/" method="get"><label for="code">{label}</label>
-<input id="code" name="token" autocomplete="off" autocapitalize="characters" spellcheck="false" required autofocus>
+<input id="code" name="token" autocomplete="off" autocapitalize="characters"
+  spellcheck="false" required autofocus>
 <button>{button}</button></form></main></body>
 </html>
 """

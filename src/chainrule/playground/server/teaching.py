@@ -33,7 +33,9 @@ BORDER = 2
 class Teaching:
     """The teacher's routes, all of them under `/class`, which the guards let nobody else into."""
 
-    def __init__(self, room: Classroom, worker: Worker, limits: Limits, join: tuple[str, str]) -> None:
+    def __init__(
+        self, room: Classroom, worker: Worker, limits: Limits, join: tuple[str, str]
+    ) -> None:
         self.room, self.worker, self.limits, self.join = room, worker, limits, join
 
     def routes(self, page: Asset, serving: Callable[[Asset], Any]) -> list[BaseRoute]:
@@ -133,7 +135,9 @@ class Teaching:
 
 
 def _no_order(name: object, orders: dict[str, Any]) -> Text:
-    return _("There is no command {name}; {nearest}.", name=shown(name), nearest=nearest(name, orders))
+    return _(
+        "There is no command {name}; {nearest}.", name=shown(name), nearest=nearest(name, orders)
+    )
 
 
 def can_draw() -> bool:
@@ -160,7 +164,9 @@ def qr_lines(text: str) -> str | None:
         return None
     import segno
 
-    rows = [list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=BORDER)]
+    rows = [
+        list(row) for row in segno.make(text, error="l", micro=False).matrix_iter(border=BORDER)
+    ]
     rows += [[0] * len(rows[0])] * (len(rows) % 2)
     blocks = {(0, 0): " ", (1, 0): "▀", (0, 1): "▄", (1, 1): "█"}
     lines = (
