@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -265,7 +265,7 @@ def questions(inside: Message) -> list[Fields]:
 # -- the arrays of all frames ----------------------------------------------------------------------
 
 
-def packed(frames: Sequence[dict[str, Array]]) -> dict[str, Array]:
+def packed(frames: Sequence[Mapping[str, Array]]) -> dict[str, Array]:
     """The arrays of all frames, by name: those of the same name one after another.
 
     A map (…, S, S) of every frame becomes whole numbers from 0 to 254 between its least and its

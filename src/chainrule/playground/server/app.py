@@ -44,6 +44,6 @@ def serving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     """What answers with a file of the page."""
 
     async def serve(request: Request) -> Response:
-        return Response(asset.content, media_type=asset.media)
+        return asset.answer(request)
 
     return serve
