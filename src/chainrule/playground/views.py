@@ -315,14 +315,15 @@ class Units(Network):
 class View:
     """Shows the network of one machine at work, over the plane or over the rows."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, large_map: int = LARGE) -> None:
         machine = run.machine
         self.machine, self.data, self.settings = machine, run.data, run.settings
         self.network, self.loss = machine.network, machine.network.loss
         self.units = Units(self.network, self.network.sequence)
         self.outputs = self.data.outputs[self.settings.loss]
         self.hidden = sum(self.settings.hidden)
-        self.size = LARGE if self.outputs == 1 and self.hidden <= MANY_UNITS else MEDIUM
+        large = self.outputs == 1 and self.hidden <= MANY_UNITS
+        self.size = min(large_map, LARGE if large else MEDIUM)
         self.has_plane = self.data.plane(self.settings.features) is not None
         if self.has_plane:
             grids = (self.data.grid(self.settings.features, n) for n in (self.size, SMALL))

@@ -74,7 +74,7 @@ class Workspace:
     def view(self) -> View:
         """The view of the shown run's machine."""
         if self._view is None or self._view.machine is not self.run.machine:
-            self._view = View(self.run)
+            self._view = View(self.run, self.caps.map)
         return self._view
 
     def changed(self) -> None:

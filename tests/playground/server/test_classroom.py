@@ -124,7 +124,11 @@ def test_everybody_begins_at_the_same_place_and_is_seen_on_the_wall(room: Class)
         wall = room.wall()  # what a command has changed is shown before its answer
         pupils = {pupil["number"]: pupil for pupil in wall.fields["pupils"] if pupil["here"]}
         first, second = (pupils[number] for number in sorted(pupils)[:2])
-        assert (first["called"], first["step"], second["epoch"]) == ("Ann <b>Lee and a very lo", 0, 2)
+        assert (first["called"], first["step"], second["epoch"]) == (
+            "Ann <b>Lee and a very lo",
+            0,
+            2,
+        )
         shown = [pupil for pupil in wall.fields["pupils"] if pupil["classes"]]
         assert wall.arrays["maps"].shape == (len(shown), SIDE, SIDE)
 
