@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import hypot
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -22,7 +22,7 @@ from chainrule.playground.inside import Inside, look_inside
 from chainrule.playground.linking import read_link
 from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.page_file import page_file
-from chainrule.playground.recording import Recorder
+from chainrule.playground.recording import Recorder, Scratch
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import (
     DATA_FIELDS,
@@ -35,9 +35,6 @@ from chainrule.playground.settings import (
 from chainrule.playground.tables import read_table
 from chainrule.playground.workspace import PATIENCE, Workspace
 from chainrule.settings import language
-
-if TYPE_CHECKING:
-    from chainrule.playground.session import Session
 
 __all__ = ["COMMANDS", "configure", "edit", "find_command", "take_table"]
 
@@ -325,7 +322,7 @@ def _page(workspace: Workspace, lang: str) -> Reply:
     """The run as a page; that is made in pieces, so first only how far it is."""
     run, recorder = workspace.run, workspace.recorder
     if recorder is None or recorder.of != (run, run.end, len(run.events)):
-        scratch = cast("Session", type(workspace)(workspace.caps))
+        scratch = cast(Scratch, type(workspace)(workspace.caps))
         recorder = workspace.recorder = Recorder(run, scratch)
         workspace.playing = False
         workspace.changed()

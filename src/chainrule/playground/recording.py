@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -16,10 +16,7 @@ from chainrule.playground.messages import Fields, Message
 from chainrule.playground.run import Run
 from chainrule.playground.run_history import RunHistory
 
-if TYPE_CHECKING:
-    from chainrule.playground.session import Session
-
-__all__ = ["Recorder", "Recording", "kept_steps", "open_steps"]
+__all__ = ["Recorder", "Recording", "Scratch", "kept_steps", "open_steps"]
 
 #: At most so many steps are kept, the first ones all, and so many of them can be opened.
 MOST_STEPS, FIRST, MOST_OPEN = 160, 25, 4
@@ -77,6 +74,32 @@ def open_steps(kept: Sequence[int], most: int = MOST_OPEN) -> list[int]:
     return sorted({*kept[:2], *(rest[i] for i in places)})
 
 
+class Scratch(Protocol):
+    """What a recorder does with a session of its own."""
+
+    history: RunHistory
+    moved: int
+
+    @property
+    def run(self) -> Run:
+        """The run that is shown."""
+
+    def advance_run(self, steps: int, seconds: float | None) -> None:
+        """Take steps for at most so long."""
+
+    def hello(self) -> Message:
+        """The choices that the page offers."""
+
+    def state(self) -> Message:
+        """All that the page shows, but for what changes with every step."""
+
+    def frame(self) -> Message:
+        """What changes with every step."""
+
+    def do(self, message: Mapping[str, Any]) -> Message:
+        """Do what a command says."""
+
+
 @dataclass
 class Recording:
     """A run as it was recorded: the message of all frames, and those of the steps that can be opened."""
@@ -107,7 +130,7 @@ class Recorder:
     def __init__(
         self,
         run: Run,
-        session: Session,
+        session: Scratch,
         *,
         most: int = MOST_STEPS,
         opened: Sequence[int] | None = None,
