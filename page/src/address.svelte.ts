@@ -5,8 +5,18 @@
 
 import type { App } from "./stores.svelte";
 
+/** Milliseconds between two changes of the address while it plays: browsers take only so many. */
+const APART = 1000;
+
 export function keepAddress(app: App): void {
   let followed = false;
+  let state: unknown = null;
+  let later: ReturnType<typeof setTimeout> | undefined;
+  const write = (): void => {
+    clearTimeout(later);
+    later = undefined;
+    history.replaceState(null, "", app.link || location.pathname);
+  };
   $effect.root(() => {
     $effect(() => {
       if (!app.state) return;
@@ -14,7 +24,9 @@ export function keepAddress(app: App): void {
       const asked = location.hash;
       const elsewhere = asked.length > 1 && asked !== link && !reloaded(asked, link, app.state.position.step);
       if (!followed && elsewhere) void app.follow(asked);
-      else history.replaceState(null, "", link || location.pathname);
+      else if (!app.playing || state !== app.state) write();
+      else later ??= setTimeout(write, APART);
+      state = app.state;
       followed = true;
     });
   });

@@ -8,7 +8,7 @@ import type { App } from "./stores.svelte";
 const MANY = 8;
 
 /** What was changed, in words; nothing if nothing was. */
-export function changesTold(app: App, changed: Partial<Settings>): string {
+export function changesTold(app: App, changed: Partial<Settings>, table: string | null = null): string {
   const data = changed.data ?? app.state?.settings.data;
   const told = Object.entries(changed).filter(
     ([name]) =>
@@ -18,6 +18,7 @@ export function changesTold(app: App, changed: Partial<Settings>): string {
       !(name === "features" && data === "digits"),
   );
   const parts = told.map(([name, value]) => {
+    if (name === "data" && value === "own" && table) return table;
     const setting = app.named("setting", name);
     if (Array.isArray(value) && (name === "points" || value.length > MANY)) {
       return app.t("setting.counted", { setting, n: value.length });

@@ -30,6 +30,9 @@ export interface Settings {
   points: number[][];
 }
 
+/** Epochs a second; null for as fast as it goes. */
+export type Speed = number | null;
+
 export interface DataChoice {
   key: string;
   problem: "classification" | "regression";
@@ -68,8 +71,11 @@ export interface Hello extends Message {
     optimizers: OptimizerChoice[];
     learning_rates: number[];
     rates: number[];
+    speeds: Speed[];
   };
   theme: { light: Palette; dark: Palette };
+  /** Gradients and changes are sent with every frame up to so many weights and biases. */
+  most_gradients: number;
 }
 
 export interface Column {
@@ -96,6 +102,10 @@ export interface RunEntry {
   /** What differs from the parent's settings. */
   settings: Partial<Settings>;
   events: RunEvent[];
+  /** Whether its data and its loss are those of the shown run, so that the curves can be compared. */
+  alike: boolean;
+  /** The name of the file that its table came from. */
+  table: string | null;
 }
 
 /** What was changed in the middle of a run. */
@@ -135,6 +145,9 @@ export interface State extends Message {
   compatible: boolean;
   /** What of the page a link has hidden or locked. */
   controls: Record<string, "hidden" | "locked">;
+  speed: Speed;
+  /** Where playing stops by itself. */
+  goal: { step: number | null; score: number | null };
 }
 
 export interface Trouble {
@@ -149,7 +162,10 @@ export interface Trouble {
   sentences?: Notes;
 }
 
-/** What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `slots`, `curve`, `batch`. */
+/**
+ * What time changes; complete in itself. Arrays: `map`, `units`, `weights`, `grads`, `change`, `slots`, `curve`,
+ * `batch`; `followed`: the inputs of the row that is followed, then what every unit makes of it.
+ */
 export interface Frame extends Message {
   seq: number;
   run: number;
@@ -168,6 +184,18 @@ export interface Frame extends Message {
   train_score: number | null;
   test_score: number | null;
   trouble: Trouble[];
+  /** The row that is followed, those to train on first; and its own loss. */
+  followed: number | null;
+  followed_loss: number | null;
+  /** What moved the weights last; after an edit the gradients would be those of other weights. */
+  moved_by: "step" | "edit" | null;
+}
+
+/** A weight or bias at a step, and what it was at the kept steps: the array `history`, steps and values. */
+export interface ElementReply extends Message {
+  step: number;
+  gradient: number | null;
+  change: number | null;
 }
 
 /** What was wrong with a command: `errors` as Python says it, `told` for people on the page. */
@@ -195,6 +223,37 @@ export interface LinkReply extends Message {
 export interface ExportReply extends Message {
   name: string;
   media: string;
+}
+
+/** What helps: back to a step, null for a new run from the first weights, and these settings. */
+export interface Remedy {
+  step: number | null;
+  settings: Partial<Settings>;
+}
+
+/** What is wrong, since which step, and what was tried and helps. */
+export interface Diagnosed {
+  kind: string;
+  column: number | null;
+  units: number[];
+  value: number | null;
+  best: number | null;
+  began: number;
+  remedies: Remedy[];
+}
+
+/** What is wrong with the shown run, where it stands. */
+export interface DiagnosisReply extends Message {
+  run: number;
+  step: number;
+  troubles: Diagnosed[];
+}
+
+/** The answer to a remedy: the run before it, and the new one. */
+export interface RemedyReply extends Message {
+  ok: boolean;
+  before: number;
+  run: number;
 }
 
 /** A hidden unit over the plane, in the array `map`. */

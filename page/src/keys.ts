@@ -17,7 +17,7 @@ export const SHORTCUTS: Shortcut[] = [
     key: " ",
     shown: "Space",
     text: "keys.play",
-    run: (app) => app.do({ do: app.playing ? "pause" : "play" }),
+    run: (app) => app.playOrPause(),
   },
   { key: "ArrowRight", shown: "→", text: "keys.batch", run: (app) => app.step("batch") },
   { key: "Shift+ArrowRight", shown: "Shift →", text: "keys.epoch", run: (app) => app.step("epoch") },
@@ -28,7 +28,13 @@ export const SHORTCUTS: Shortcut[] = [
     text: "keys.back_epoch",
     run: (app) => app.back("epoch"),
   },
-  { key: ".", shown: ".", text: "keys.operation", run: (app) => (app.inside = true) },
+  { key: ".", shown: ".", text: "keys.operation", run: (app) => app.lookInside({ of: "next" }) },
+  {
+    key: "Escape",
+    shown: "Esc",
+    text: "keys.unfollow",
+    run: (app) => app.followed !== null && app.followRow(null),
+  },
   { key: "r", shown: "R", text: "keys.reset", run: (app) => app.do({ do: "reset" }) },
   { key: "w", shown: "W", text: "keys.weights", run: (app) => app.do({ do: "new_weights" }) },
   { key: "n", shown: "N", text: "keys.data", run: (app) => app.do({ do: "regenerate" }) },
@@ -47,13 +53,17 @@ export const SHORTCUTS: Shortcut[] = [
 
 /** Controls that use the keys themselves. */
 const OWN_KEYS = "input, select, textarea, dialog, [popover], [contenteditable]";
+/** Those that take Space: what was reached by Tab. What was clicked lets go of the keys (`released`). */
 const OWN_SPACE = "button, summary, a";
+const RANGE = "input[type=range]";
 
 /** Runs the shortcut of a key press; whether there was one. */
 export function press(app: App, event: KeyboardEvent): boolean {
   const target = event.target instanceof Element ? event.target : null;
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return false;
-  if (target?.closest(OWN_KEYS) || (event.key === " " && target?.closest(OWN_SPACE))) return false;
+  const slides = event.key === " " && target?.matches(RANGE) && !target.closest("dialog, [popover]");
+  if (target?.closest(OWN_KEYS) && !slides) return false;
+  if (event.key === " " && target?.closest(OWN_SPACE)) return false;
   const letter = event.key.length === 1 && event.key !== " ";
   if (letter && !app.letters) return false;
   const key = event.shiftKey && !letter ? `Shift+${event.key}` : event.key;

@@ -2,7 +2,8 @@
 
 import { createContext } from "svelte";
 import { Refused, type Channel, type Command, type Connection } from "./channel";
-import type { Frame, Hello, LinkReply, Palette, Settings, State } from "./contract";
+import type { Frame, Hello, LinkReply, Palette, Remedy, RemedyReply, Settings, State } from "./contract";
+import type { Quantity } from "./draw/quantity";
 import type { Message } from "./message";
 import type { Recorded } from "./recorded";
 import { known, text, type Key, type Language } from "./text";
@@ -18,11 +19,27 @@ export type Selection =
 /** What the pointer does on the output map: paints points of a class, or erases around it. */
 export type Brush = { paint: number } | { erase: number };
 
+/** What is looked into: the step that comes next, the latest one, or the row that is followed. */
+export interface Look {
+  of: "next" | "latest" | "row";
+  /** A number of a parameter to be explained: its gradient, or what the update made of it. */
+  why?: { parameter: number; place: number[]; of: "gradient" | "update" };
+}
+
+/** What an open operation is about: a column of units, the rows of its batch. */
+export interface Lit {
+  column: number | null;
+  rows: ReadonlySet<number>;
+}
+
 export interface Notice {
   id: number;
   tone: "error" | "good";
   lines: string[];
 }
+
+/** Links lead to so many steps at most. */
+const MOST_STEPS = 1_000_000;
 
 export class App {
   hello = $state.raw<Hello | null>(null);
@@ -46,6 +63,11 @@ export class App {
   inside = $state(false);
   /** What is told of the class, in one. */
   room = $state.raw<ClassMessage | null>(null);
+  /** What is, or would be, looked into. */
+  look = $state.raw<Look>({ of: "next" });
+  lit = $state.raw<Lit | null>(null);
+  /** What the lines and marks of the network show, if nothing is followed. */
+  quantity = $state<Quantity>("weight");
   /** The dialog that is open. */
   dialog = $state<"table" | "link" | "help" | null>(null);
 
@@ -62,7 +84,9 @@ export class App {
 
   /** The library's colours by what they mean, in the present theme. */
   palette: Palette = $derived(this.hello?.theme[this.theme] ?? {});
-  playing: boolean = $derived(this.frame?.playing ?? false);
+  playing: boolean = $derived(this.connection === "open" && (this.frame?.playing ?? false));
+  /** The row that is followed through the network, those to train on first. */
+  followed: number | null = $derived(this.frame?.followed ?? null);
 
   #nextNotice = 1;
   /** How many links had been opened when what they show was last taken over. */
@@ -129,6 +153,25 @@ export class App {
     return answer.finally(() => (this.awaited -= 1));
   }
 
+  /** Plays or pauses; what is played ends where it is told to. */
+  playOrPause(goal: { epochs?: number; score?: number } = {}): Promise<Message | null> {
+    const pausing = this.playing && goal.epochs === undefined && goal.score === undefined;
+    return this.do(pausing ? { do: "pause" } : { do: "play", ...goal });
+  }
+
+  /** Plays so many epochs a second from now on, null for as fast as it goes; the browser remembers it. */
+  setSpeed(epochs: number | null): void {
+    keep("speed", String(epochs));
+    void this.do({ do: "speed", epochs });
+  }
+
+  /** Goes on with what helps: another run, drawn beside the one before it. */
+  async heal(remedy: Remedy): Promise<void> {
+    const answer = (await this.do({ do: "remedy", ...remedy })) as RemedyReply | null;
+    if (!answer || answer.before === answer.run) return;
+    this.compared = [...new Set([...this.compared, answer.before])];
+  }
+
   /** Changes some settings. */
   configure(settings: Partial<Settings>): Promise<Message | null> {
     return this.do({ do: "configure", settings });
@@ -173,6 +216,22 @@ export class App {
     }
   }
 
+  /** Follows a row through the network, those to train on first; null leaves it. */
+  followRow(row: number | null): Promise<Message | null> {
+    return this.do({ do: "follow", row });
+  }
+
+  /** Follows the next row, from this one on, that is answered wrongly. */
+  followWrong(row: number): Promise<Message | null> {
+    return this.do({ do: "follow", row, wrong: true });
+  }
+
+  /** Opens the graph of a step, or of the row that is followed. */
+  lookInside(look: Look): void {
+    this.look = look;
+    this.inside = true;
+  }
+
   /** Opens a link; whether it could be opened. */
   async follow(text: string): Promise<boolean> {
     const answer = await this.do({ do: "link", text });
@@ -187,7 +246,7 @@ export class App {
     const kept = Object.entries(this.state?.controls ?? {}).map(
       ([name, what]) => `&${name}_${what === "hidden" ? "hide" : "lock"}=true`,
     );
-    const link = (this.state?.link ?? "") + kept.join("");
+    const link = this.#linkNow() + kept.join("");
     const shows = { test: this.showTest, batch: this.showBatch, discretize: this.discretize };
     if (this.state?.compatible && !link.includes("chainrule=")) {
       return link
@@ -197,6 +256,15 @@ export class App {
     const on = Object.entries(shows).filter(([, wanted]) => wanted);
     return on.length ? `${link}&view=${on.map(([name]) => name).join(",")}` : link;
   });
+
+  /** The link with the step that the newest frame shows, where it leads to a step. */
+  #linkNow(): string {
+    const { state, frame } = this;
+    if (!state || !frame || !state.link_whole || frame.run !== state.position.run) return state?.link ?? "";
+    if (frame.step > MOST_STEPS) return state.link;
+    const begin = state.link.replace(/&step=\d+$/, "");
+    return frame.step ? `${begin}&step=${frame.step}` : begin;
+  }
 
   /** Says something; what was said before in the same tone is said no longer. */
   notify(tone: Notice["tone"], lines: string[]): void {
@@ -232,10 +300,18 @@ export class App {
   }
 
   #hear(message: Message): void {
-    if (message.kind === "hello") [this.hello, this.recorded] = [message as Hello, this.channel.recorded ?? null];
+    if (message.kind === "hello") this.#greeted(message as Hello);
     else if (message.kind === "state") this.#changed(message as State);
     else if (message.kind === "frame") this.frame = message as Frame;
     else if (message.kind === "class") this.room = message as ClassMessage;
+  }
+
+  /** The speed that was chosen here before is that of a new session, too. */
+  #greeted(hello: Hello): void {
+    const speeds = hello.choices.speeds.map(String);
+    const speed = this.hello === null ? chosen("speed", speeds) : null;
+    [this.hello, this.recorded] = [hello, this.channel.recorded ?? null];
+    if (speed !== null) void this.ask({ do: "speed", epochs: speed === "null" ? null : Number(speed) });
   }
 
   #changed(state: State): void {

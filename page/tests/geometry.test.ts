@@ -6,10 +6,11 @@ import type { Hello, State } from "../src/contract";
 import { answer } from "../src/draw/classes";
 import { Curve, EPOCH, STEP, TRAIN_LOSS } from "../src/draw/curve";
 import { contour, largest, shade } from "../src/draw/heat";
-import { along, distance, HEADING, layout, LEGEND_FROM, lineBetween } from "../src/draw/layout";
+import { along, distance, HEADING, layout, lineBetween } from "../src/draw/layout";
 import { flat, rank } from "../src/draw/network";
 import { nearest, placed } from "../src/draw/points";
 
+const BELOW = 40;
 const FEATURES = ["x", "y", "x2", "y2", "xy", "sinx", "siny"];
 const hello = { choices: { features: FEATURES } } as unknown as Hello;
 
@@ -27,7 +28,7 @@ test.each([
   [1600, 1000, [6, 6, 6, 6, 6, 6]],
   [700, 300, []],
 ])("on a stage of %i × %i all units are within it, and apart", (width, height, widths) => {
-  const { units, features, columns } = layout(hello, network(widths), width, height, HEADING);
+  const { units, features, columns } = layout(hello, network(widths), width, height, HEADING, BELOW);
   expect(units.map((column) => column.length)).toEqual([2, ...widths, 1]);
   expect(features.map(({ key }) => key)).toEqual(FEATURES);
   expect(features.map(({ index }) => index)).toEqual([-1, 0, 1, -1, -1, -1, -1]);
@@ -50,7 +51,7 @@ test.each([
 });
 
 test("the pixels of an image share one place", () => {
-  const { units, features } = layout(hello, network([3], [1, 2]), 800, LEGEND_FROM, HEADING);
+  const { units, features } = layout(hello, network([3], [1, 2]), 800, 420, HEADING, BELOW);
   expect(features).toHaveLength(1);
   expect(units[0]).toEqual([features[0], features[0]]);
 });

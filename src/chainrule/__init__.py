@@ -4,7 +4,7 @@ Every value, every gradient and every update can be looked at and checked. See `
 the computational graph, `Sequential` and `Trainer` for training, `datasets` for data.
 
 The rooms are loaded at the first use of a name (PEP 562), so that `chainrule --help` need not
-wait for NumPy; `chainrule.api` lists the names.
+wait for NumPy; `chainrule.basics` lists the names of a training, `chainrule.api` all of them.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ else:
         # A room's name always means the room, so that no import order can change it.
         if not name.startswith("_") and find_spec(f"chainrule.{name}") is not None:
             return import_module(f"chainrule.{name}")
-        if name != "__all__" and name.startswith("__"):
+        if name != "__all__" and name.startswith("_"):
             raise AttributeError(f"module 'chainrule' has no attribute {name!r}")
         if name in _LATE:
             globals()[name] = getattr(import_module(_LATE[name]), name)
             return globals()[name]
-        everything = import_module("chainrule.api")
-        found = {
-            key: getattr(everything, key) for key in everything.__all__ if key not in globals()
-        }
-        globals().update(found, __all__=sorted({*everything.__all__, *_LATE, "__version__"}))
+        for part in ("chainrule.basics", "chainrule.api"):  # the second enters every room
+            names = import_module(part)
+            globals().update((k, getattr(names, k)) for k in names.__all__ if k not in globals())
+            if name in globals():
+                return globals()[name]
+        globals()["__all__"] = sorted({*names.__all__, *_LATE, "__version__"})
         if name not in globals():
             from difflib import get_close_matches
 

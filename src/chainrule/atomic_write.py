@@ -8,6 +8,7 @@ import os
 import re
 import stat
 import types
+from typing import BinaryIO
 
 from chainrule.errors import FormatError, SettingError, shown
 from chainrule.lang.messages import Spelled, _
@@ -20,6 +21,8 @@ except ImportError:  # Windows
 
 __all__ = ["check_place", "write_whole"]
 
+#: How many bytes are compared at a time.
+PART = 1 << 20
 Pathish = str | os.PathLike[str]
 #: The names of temporary files: of one length, which fits wherever a file name does.
 TEMPORARY = re.compile(r"\.chainrule-[0-9a-f]{16}\.tmp")
@@ -126,7 +129,7 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
             os.chmod(temporary, _mode(where))
             os.fsync(handle)
             with open(temporary, "rb") as file:
-                if file.read() != data:
+                if not _holds(file, data):
                     raise FormatError(
                         _(
                             "{file}: the disk gave back other bytes than were written, so the file was not"
@@ -146,6 +149,16 @@ def write_whole(path: Pathish, data: bytes, *, overwrite: bool = False) -> None:
             )
         raise
     _sync_folder(folder)
+
+
+def _holds(file: BinaryIO, data: bytes) -> bool:
+    """Whether a file has these bytes, and no more; read in parts, as the whole is in memory already."""
+    rest = memoryview(data)
+    while len(part := file.read(PART)):
+        if part != rest[: len(part)]:
+            return False
+        rest = rest[len(part) :]
+    return not len(rest)
 
 
 def _name(temporary: str, where: str, overwrite: bool) -> None:

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from tests.cli.driver import as_json, good
 from tests.differential.test_planted_faults import stale_view
+from tests.distributed.threads import on_threads
 from tests.engine.compiled.plain import plainly
 
 import chainrule as cr
 from chainrule.checking.step import check_step
+from chainrule.distributed.messages import Messages
 from chainrule.engine.program import _Builder
 from chainrule.errors import CheckError, SettingError
 
@@ -71,6 +73,40 @@ def test_a_wrong_step_is_found_though_the_graph_is_right(monkeypatch: pytest.Mon
     with pytest.raises(CheckError, match=r"o\.W: the NumPy engine's step has .* at o\.W\["):
         trainer.fit(X, T, 1, progress=None)
     assert trainer.history.epochs == []
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("wrong", [False, True])
+def test_the_step_of_ranks_is_the_one_that_is_checked(
+    engine: str, wrong: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add_up = Messages.add_up_gradients
+
+    def halved(self: Messages, loss: float) -> tuple[float, bool]:
+        found = add_up(self, loss)
+        self.gradients[0][:3] *= 0.5
+        return found
+
+    if wrong:
+        monkeypatch.setattr(Messages, "add_up_gradients", halved)
+
+    def rank(ranks: Any) -> str:
+        trainer = cr.Trainer(Turned(), cr.SGD(0.1), engine=engine, check=True, communicator=ranks)
+        try:
+            trainer.fit(X, T, 1, progress=None)
+        except CheckError as error:
+            return str(error)
+        assert trainer.checked is not None
+        assert trainer.checked.step is not None
+        assert (trainer.checked.step.engine, trainer.checked.step.divided) == (engine, True)
+        return "right"
+
+    with plainly():
+        first, second = on_threads(2, rank)
+    assert first == second
+    name = "NumPy" if engine == "numpy" else "compiled"
+    assert (f"o.W: the {name} engine's step on divided batches has" in first) == wrong, first
+    assert (first == "right") != wrong
 
 
 def test_why_it_is_not_the_compiled_engine() -> None:

@@ -463,7 +463,7 @@ def test_help_starts_without_numpy() -> None:
         "import sys\nfrom chainrule.cli import chainrule\n"
         "try: chainrule.main(['train', '--help'])\nexcept SystemExit: pass\n"
         "assert 'numpy' not in sys.modules, 'numpy'\n"
-        "assert 'chainrule.api' not in sys.modules"
+        "assert 'chainrule.basics' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
@@ -473,7 +473,8 @@ def test_the_package_is_lazy_and_complete() -> None:
     code = """
 import sys, chainrule
 assert "numpy" not in sys.modules
-assert "Sequential" in dir(chainrule) and "numpy" in sys.modules
+assert chainrule.Trainer and chainrule.datasets and "chainrule.files" not in sys.modules
+assert "Sequential" in dir(chainrule) and "chainrule.files" in sys.modules
 assert chainrule.training.Trainer is chainrule.Trainer
 namespace = {}
 exec("from chainrule import *", namespace)

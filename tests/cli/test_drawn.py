@@ -10,6 +10,7 @@ import pytest
 from tests.cli.driver import as_json, good, run
 
 import chainrule as cr
+from chainrule.cli.train_drawn import choose_networks
 from chainrule.files import load_model
 from chainrule.training.selection import greedy_selection
 
@@ -35,6 +36,29 @@ def test_the_kept_ones_have_their_weights_in_the_file(preset: str) -> None:
     assert again["training"] == told["training"]
     assert Path("a.safetensors").read_bytes() == Path("b.safetensors").read_bytes()
     assert "members" in good("inspect", "a.safetensors")
+
+
+@pytest.mark.parametrize("preset", ["table", "table-small", "plain"])
+def test_dropout_is_drawn_and_used(preset: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[list[float]] = []
+
+    def looked_at(networks: Any, drawn: Any, *more: Any) -> Any:
+        for network, own in zip(networks, drawn, strict=True):
+            ratios = {layer.ratio for layer in network.layers if isinstance(layer, cr.Dropout)}
+            seen.append([own.get("dropout", -1), *ratios])
+        return choose_networks(networks, drawn, *more)
+
+    monkeypatch.setattr("chainrule.cli.train_ways.choose_networks", looked_at)
+    good("train", "iris", *FAST, "--preset", preset, "--out", "a.safetensors")
+    own = {"table": [0.15]}.get(preset, [])  # the first has the preset's own settings
+    assert seen[0] == [-1, *own]
+    for drawn, *ratios in seen[1:]:
+        assert 0 <= drawn <= 0.5
+        assert ratios == [drawn] * (drawn > 0)
+    assert len({drawn for drawn, *_ in seen}) > 3
+    assert preset != "plain" or any(drawn == 0 for drawn, *_ in seen)
+    good("train", "iris", *FAST, "--dropout", "0.4", "--preset", preset, "--out", "b.safetensors")
+    assert [ratios for _, *ratios in seen[6:]] == [[0.4]] * 6
 
 
 def test_values_are_drawn_for_too() -> None:

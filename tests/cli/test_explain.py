@@ -224,6 +224,7 @@ def test_the_report_in_chinese_and_on_other_data() -> None:
     good(*line, "--force")
 
 
+@pytest.mark.usefixtures("short_reports")
 def test_the_report_of_a_training_explains_too() -> None:
     good("train", "iris", *FAST, "--report", "out.html")
     page = Page("out.html")

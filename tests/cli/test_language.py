@@ -366,6 +366,7 @@ def test_a_model_and_its_json_are_the_same_in_both_languages() -> None:
     assert {row["verdict"] for row in check["rows"]} == {"ok"}
 
 
+@pytest.mark.usefixtures("short_reports")
 def test_pictures_and_reports_are_in_the_language_of_the_run() -> None:
     pytest.importorskip("matplotlib")
     for args, env, lang in (

@@ -18,6 +18,8 @@ from tests.cli.driver import as_json, good, run
 import chainrule as cr
 from chainrule.files import load_model
 
+pytestmark = pytest.mark.usefixtures("short_reports")
+
 FAST = ["--epochs", "5", "--hidden", "8"]
 #: Elements without an end tag.
 VOID = {"wbr", "meta", "br", "hr", "img", "link", "input"}

@@ -558,3 +558,29 @@ def test_columns_with_the_same_gaps_share_a_flag() -> None:
     table = Table({"a": [1, nan, 3], "b": [nan, 2, 3], "c": [2, nan, 5], "t": ["p", "q", "p"]})
     prepared = Preprocessor.fit(table, "t")
     assert prepared.features == ("a", "a (missing)", "b", "b (missing)", "c")
+
+
+def test_only_some_features_in_another_order() -> None:
+    table = Table(
+        {
+            "a": [1, 2, None, 4, 5, 6],
+            "town": ["x", "y", "z", "x", "", "y"],
+            "b": [3, 5, 4, 1, 2, 9],
+            "t": ["p", "q"] * 3,
+        }
+    )
+    prepared = Preprocessor.fit(table, "t")
+    all_of_them = prepared.transform(table)
+    names = list(prepared.features)
+    for some in (names, names[::-1], ["town=y", "b", "town=x"], ["town=z", "town=x"], ["b"]):
+        part = prepared.only(some)
+        assert part.features == tuple(some)
+        wanted = all_of_them[:, [names.index(name) for name in some]]
+        np.testing.assert_array_equal(part.transform(table), wanted)
+        again = Preprocessor.from_json(part.to_json())
+        np.testing.assert_array_equal(again.transform(table), wanted)
+        assert again.classes == prepared.classes
+    assert prepared.only(["b"]).transform(Table({"b": [4]})).shape == (1, 1)
+    for wrong in (["b", "b"], ["c"], ["town"]):
+        with pytest.raises(SettingError):
+            prepared.only(wrong)

@@ -54,6 +54,19 @@ def wide() -> cr.Network:
     )
 
 
+def many_rows() -> cr.Network:
+    """Of few numbers, for batches so large that threads share them."""
+    return cr.Sequential(
+        cr.Affine.sized(6, 90, dtype=D),
+        cr.Tanh(),
+        cr.Affine.sized(90, 45, dtype=D),
+        cr.Tanh(),
+        cr.Affine.sized(45, 3, dtype=D),
+        loss=cr.SoftmaxWithLoss(),
+        seed=1,
+    )
+
+
 def frozen() -> cr.Network:
     """With a layer that stays as it is."""
     net = plain()
@@ -95,6 +108,12 @@ class StopAt(cr.training.Callback):
     def on_step(self, trainer: Any) -> None:
         if trainer.history.steps == self.step:
             trainer.stop("enough")
+
+
+def repeated(a: Any, n: int) -> Any:
+    """So many rows of an array, again and again, each time others."""
+    again = np.resize(a, (n, *a.shape[1:]))
+    return again + np.arange(n)[:, None] / n if a.dtype.kind == "f" else again
 
 
 Case = tuple[Callable[[], cr.Network], Callable[[], Any], dict[str, Any]]
@@ -144,6 +163,23 @@ CASES: dict[str, Case] = {
         {},
     ),
     "wide layers": (wide, lambda: cr.Momentum(0.01), {"max_grad": 0.1, "epochs": 2}),
+    "wide layers, two threads": (
+        wide,
+        lambda: cr.Adam(0.01),
+        {"x": repeated(X, 96), "t": repeated(T, 96), "batch_size": 72, "epochs": 2, "threads": 2},
+    ),
+    "many rows, two threads": (
+        many_rows,
+        lambda: cr.Adam(0.01),
+        {
+            "x": repeated(X, 1900),
+            "t": repeated(T, 1900),
+            "batch_size": 1900,
+            "epochs": 4,
+            "threads": 2,
+            "max_grad": 0.1,
+        },
+    ),
     "a frozen layer": (frozen, lambda: cr.Momentum(0.5), {}),
     "Embedding": (embedded, lambda: cr.SGD(0.5), {"x": IDS}),
     "a layer over the rows": (Centred, lambda: cr.SGD(0.5), {}),
@@ -170,6 +206,8 @@ KERNELS = [
     "Dropout that falls",
     "two BatchNorms and Dropout",
     "wide layers",
+    "wide layers, two threads",
+    "many rows, two threads",
     "a frozen layer",
     "Embedding",
     "a layer over the rows",
@@ -178,16 +216,27 @@ KERNELS = [
 ]
 
 
+#: Those in which a rank has several threads; and those whose threads make several parts each in turn.
+THREADS = ["wide layers, two threads", "many rows, two threads"]
+IN_TURN = ["many rows, two threads"]
+
+
 def train(
     name: str, engine: str, communicator: Communicator | None = None, **settings: Any
 ) -> tuple[cr.Trainer, cr.History]:
     """Make a case's training, on one of the engines."""
     network, optimizer, more = CASES[name]
     given: dict[str, Any] = {"x": X, "t": T, "epochs": 3, "batch_size": 15, **more}
+    settings = {"threads": given.pop("threads", None), **settings}
     trainer = cr.Trainer(
         network(), optimizer(), seed=3, engine=engine, communicator=communicator, **settings
     )
     return trainer, trainer.fit(progress=None, **given)
+
+
+def teams(name: str) -> tuple[int, ...]:
+    """How many ranks share a case: an optimizer has only the sum, and two are as many as four."""
+    return (1, 2) if name.startswith("optimizer") else (1, 2, 4)
 
 
 def names(engine: str) -> list[str]:

@@ -40,6 +40,10 @@ class Fault(cr.training.Callback):
             raise ValueError("a bad idea")
         if self.what == "exit":
             sys.exit(0)
+        if self.what == "a barrier":
+            trainer.communicator.barrier()
+        if self.what == "a message":
+            trainer.communicator.exchange(np.zeros(5), 0)
         while self.what == "loop":
             pass
         if self.what == "a long evaluation":

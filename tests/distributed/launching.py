@@ -33,15 +33,20 @@ def environment() -> dict[str, str]:
     return {**os.environ, **more, "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
-def launch(ranks: int, script: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run ranks of a module of this folder to their end, which is to come soon."""
+def launch(
+    ranks: int, script: str, *arguments: object, seconds: int = 120, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ranks of a module of this folder to their end, which is to come in so many seconds.
+
+    `variables` are more of their environment.
+    """
     return subprocess.run(
         command(ranks, script, *arguments),
         cwd=ROOT,
-        env=environment(),
+        env={**environment(), **variables},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=seconds,
         errors="replace",
         check=False,
     )

@@ -1,38 +1,75 @@
-"""A rank of tests: every case, compared with the training of one process; JSON on rank 0."""
+"""Ranks of tests: every case, in teams of all ranks, of two and of one; what comes out, in files.
+
+Each team trains some of the cases, by a sum over its ranks and reproducibly; a team of one also
+without a communicator.
+"""
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tests.distributed.cases import D, T, X, names, plain, train
+from tests.distributed.cases import THREADS, D, T, X, names, plain, teams, train
 
 import chainrule as cr
 from chainrule.distributed.communicator import part_of
+from chainrule.distributed.messages import Messages
 from chainrule.distributed.step import ShardedStep
 from chainrule.networks.steps import make_step
 
 
-def main(engine: str) -> None:
-    communicator = cr.MPICommunicator()
-    found: dict[str, Any] = {}
-    for name in names(engine):
-        shared = train(name, engine, communicator)
-        reproduced, _ = train(name, engine, communicator, reproducible=True)
-        if communicator.rank == 0:
-            parameters = reproduced.model.named_parameters().values()
-            arrays = [*(p.data for p in parameters), reproduced.history.losses]
-            bits = hashlib.sha256(b"".join(a.tobytes() for a in arrays)).hexdigest()
-            used = {shared[0].engine_used, reproduced.engine_used}
-            found[name] = {**compared(train(name, engine), shared), "parameters": bits}
-            found[name]["engines"] = sorted(map(str, used))
-    own = step_of_own_rows(communicator)
-    if communicator.rank == 0:
-        found["own rows"] = own
-        print(json.dumps(found))
+class Team(cr.MPICommunicator):
+    """Some of the ranks, by themselves."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.number, own = divmod(self.rank, size)
+        self._ranks = self._ranks.Split(self.number, own)
+        self.rank, self.size = own, size
+
+
+def main(folder: str) -> None:
+    world = cr.MPICommunicator()
+    for engine in ("numpy", "compiled"):
+        for size in (4, 2, 1) if world.size == 4 else (world.size,):
+            team = Team(size)
+            mine = [name for name in names(engine) if size in (*teams(name), 8)]
+            for name in mine[team.number :: world.size // size]:
+                for way, more in ways(name, size).items():
+                    trainer, history = train(name, engine, more.pop("communicator", team), **more)
+                    if team.rank == 0:
+                        keep(Path(folder), f"{engine}-{name}-{size}-{way}", trainer, history)
+    for size in (4, 2) if world.size == 4 else ():
+        far = step_of_own_rows(Team(size))
+        if world.rank == 0:
+            (Path(folder) / f"own rows-{size}").write_text(str(far))
+
+
+def ways(name: str, size: int) -> dict[str, dict[str, Any]]:
+    """The trainings of a case by a team of some size: their settings."""
+    found: dict[str, dict[str, Any]] = {"sum": {}, "reproducible": {"reproducible": True}}
+    if size == 1:
+        found["serial"] = {"communicator": None}
+        if name in THREADS:
+            found["one thread"] = {"reproducible": True, "threads": 1}
+    return found
+
+
+def keep(folder: Path, name: str, trainer: cr.Trainer, history: cr.History) -> None:
+    """Write what a training leaves: parameters, buffers, losses; and what it counted."""
+    model = trainer.model
+    arrays = [p.data for p in model.named_parameters().values()]
+    arrays += [*model.named_buffers().values(), history.losses]
+    told = {
+        "engine": trainer.engine_used,
+        "threads": trainer.threads_used,
+        "counts": [history.steps, len(history), str(history.stopped)],
+    }
+    (folder / f"{name}.json").write_text(json.dumps(told))
+    np.savez(folder / f"{name}.npz", *arrays)
 
 
 def step_of_own_rows(communicator: cr.Communicator) -> float:
@@ -42,36 +79,10 @@ def step_of_own_rows(communicator: cr.Communicator) -> float:
     mine = np.full_like(X, np.nan)
     mine[:16], mine[16 + start : 16 + stop] = X[:16], X[16 + start : 16 + stop]
     net, twin = (plain(cr.BatchNorm.sized(8, dtype=D), cr.Dropout(0.5)) for _ in range(2))
-    ShardedStep(net, mine, T, None, communicator).run(rows)
+    ShardedStep(net, mine, T, None, lambda own: Messages(own, communicator)).run(rows)
     make_step(twin, X, T, None).run(rows)
     pairs = zip(net.grads, twin.grads, strict=True)
     return float(max(np.abs(a - b).max() for a, b in pairs))
-
-
-def compared(
-    one: tuple[cr.Trainer, cr.History], other: tuple[cr.Trainer, cr.History]
-) -> dict[str, Any]:
-    """How far two trainings are apart, and what they counted."""
-    pairs = list(zip(arrays(*one), arrays(*other), strict=True))
-    histories = one[1], other[1]
-    return {
-        # A bias before BatchNorm is 0 but for rounding, and has no size to be relative to.
-        "errors": [
-            float(np.abs(a.astype(float) - b.astype(float)).max() / max(np.abs(a).max(), 1e-3))
-            for a, b in pairs
-        ],
-        "bits": all(a.tobytes() == b.tobytes() for a, b in pairs),
-        "steps": [h.steps for h in histories],
-        "epochs": [len(h) for h in histories],
-        "stopped": [str(h.stopped) for h in histories],
-    }
-
-
-def arrays(trainer: cr.Trainer, history: cr.History) -> list[Any]:
-    """What a training leaves: parameters, buffers, losses."""
-    model = trainer.model
-    parameters = [p.data for p in model.named_parameters().values()]
-    return [*parameters, *model.named_buffers().values(), history.losses]
 
 
 if __name__ == "__main__":

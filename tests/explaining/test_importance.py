@@ -59,7 +59,7 @@ def test_inputs_are_shuffled_as_the_raw_cells_of_a_column_would_be(kind: str, ta
 
 
 def test_it_agrees_with_scikit_learn() -> None:
-    """Both take 300 shuffles of their own; the means differ by what chance can do."""
+    """Both take 100 shuffles of their own; the means differ by what chance can do."""
     inspection = pytest.importorskip("sklearn.inspection")
     pandas = pytest.importorskip("pandas")
     table = cr.datasets.load("iris")
@@ -68,11 +68,11 @@ def test_it_agrees_with_scikit_learn() -> None:
     estimator = cr.NetworkClassifier(preset="table-small", epochs=10, random_state=0).fit(X, y)
     model = Model(estimator.network_, Preprocessor.fit(table, "species", encoding="robust"))
     assert (model.predict(table) == estimator.predict(X)).all()
-    theirs = inspection.permutation_importance(estimator, X, y, n_repeats=300, random_state=1)
-    ours = cr.permutation_importance(model, frame, repeats=300)
+    theirs = inspection.permutation_importance(estimator, X, y, n_repeats=100, random_state=1)
+    ours = cr.permutation_importance(model, frame, repeats=100)
     for i, name in enumerate(ours.columns):
         j = list(X.columns).index(name)
-        error = np.hypot(ours.std[i], theirs.importances_std[j]) / np.sqrt(300)
+        error = np.hypot(ours.std[i], theirs.importances_std[j]) / np.sqrt(100)
         assert abs(ours.mean[i] - theirs.importances_mean[j]) < 4 * error + 1e-9
         assert ours.std[i] == pytest.approx(theirs.importances_std[j], rel=0.25)
 

@@ -69,7 +69,8 @@ def test_kept_in_a_model_file(loss: Any, outputs: int, t: Any, tmp_path: Path) -
 
 
 def test_damaged_weights_in_a_file() -> None:
-    from chainrule.files.architecture import describe, expected_arrays
+    from chainrule.files.architecture import describe
+    from chainrule.files.architecture_checks import expected_arrays
 
     described = describe(cr.Ensemble(members(cr.MeanSquaredError, 1)))
     for weights in ([1.0], [0.5, 0.5, -1.0], "x", None):

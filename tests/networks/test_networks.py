@@ -237,8 +237,13 @@ def test_probabilities_and_classes() -> None:
     yes_no = cr.Sequential(cr.Affine.sized(3, 1), loss=cr.SigmoidWithLoss())
     assert set(yes_no.classify(X)) <= {0, 1}
     np.testing.assert_array_equal(yes_no.classify(X), (yes_no.predict_proba(X)[:, 0] > 0.5))
+    # Trained on −1 and 1: one answer tells by its sign, several by the largest.
+    signed = cr.Sequential(cr.Affine.sized(3, 1), cr.Tanh(), loss=cr.MeanSquaredError(), seed=0)
+    np.testing.assert_array_equal(signed.classify(X), signed.predict(X)[:, 0] > 0)
+    several = cr.Sequential(cr.Affine.sized(3, 4), loss=cr.MeanSquaredError(), seed=0)
+    np.testing.assert_array_equal(several.classify(X), several.predict(X).argmax(axis=1))
     with pytest.raises(SettingError, match="predict_proba is for classifiers"):
-        cr.Sequential(cr.Affine.sized(3, 1), loss=cr.MeanSquaredError()).predict_proba(X)
+        signed.predict_proba(X)
 
 
 def test_prediction_of_a_row_does_not_depend_on_other_rows() -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.planning.links import Link, Machines, all_reduce_seconds, link_of
+from chainrule.planning.links import Link, Machines, Message, all_reduce_seconds, link_of
 
 latencies = st.floats(1e-7, 1e-4)
 bandwidths = st.floats(1e8, 1e11)
@@ -68,4 +68,44 @@ def test_machines(ranks: int, nodes: int, on_one: int) -> None:
         all_reduce_seconds(n, on_one, within) + all_reduce_seconds(n, nodes, between)
         for n in (1000, 8)
     )
-    assert machines.seconds([1000, 8], ranks) == pytest.approx(by_hand)
+    messages = [Message(1000), Message(8)]
+    assert machines.seconds(messages, ranks) == pytest.approx(by_hand)
+
+
+@pytest.mark.parametrize(
+    ("on_one", "by_hand"),
+    [
+        # Three rounds within the machine, of 1 µs and 100 µs each.
+        (8, 3 * 101e-6),
+        # Every rank has a machine, and its network, for itself.
+        (1, 3 * 1005e-6),
+        # Rounds with the neighbour, and over two, on the machine; in the last all four leave it at once.
+        (4, 2 * 101e-6 + 4005e-6),
+        (2, 101e-6 + 2 * 2005e-6),
+        # Machines of three, three and two: 2-3 leaves; 1-3, 4-6 and 5-7; all that are on the second.
+        (3, 1005e-6 + 2 * 3005e-6),
+    ],
+)
+def test_exchanges(on_one: int, by_hand: float) -> None:
+    """Eight ranks that add up a million bytes in pairs, as reproducible=True does."""
+    machines = Machines(on_one, Link(1e-6, 1e10), Link(5e-6, 1e9))
+    messages = [Message(10**6, apart) for apart in (1, 2, 4)]
+    assert machines.seconds(messages, 8) == pytest.approx(by_hand)
+
+
+@given(
+    sizes,
+    st.sampled_from([2, 4, 8]),
+    st.integers(1, 8),
+    st.builds(Link, latencies, bandwidths),
+    st.builds(Link, latencies, bandwidths),
+)
+def test_sums_in_pairs_are_no_faster(
+    nbytes: int, ranks: int, on_one: int, within: Link, between: Link
+) -> None:
+    """MPI's sum takes the better of several ways, of which pairs are one."""
+    if ranks % on_one and on_one < ranks:
+        return  # machines that are filled unevenly: MPI's sum is taken to be one of each machine
+    machines = Machines(on_one, within, between)
+    pairs = [Message(nbytes, 1 << i) for i in range(ranks.bit_length() - 1)]
+    assert machines.seconds(pairs, ranks) >= 0.999999 * machines.seconds([Message(nbytes)], ranks)

@@ -13,10 +13,12 @@ import pytest
 from tests.distributed.launching import needs_ranks
 
 import chainrule as cr
-from chainrule.distributed import mpiexec
+from chainrule.distributed import mpiexec, step
+from chainrule.distributed.messages import Messages
 from chainrule.planning import crowd, measured
+from chainrule.planning import steps as planning_steps
 from chainrule.planning.crowd import crowded
-from chainrule.planning.links import Link, all_reduce_seconds
+from chainrule.planning.links import Link, Message, all_reduce_seconds
 from chainrule.planning.measured import _apart, measure_link, measure_steps
 from chainrule.planning.steps import RankSteps
 
@@ -155,4 +157,38 @@ def test_a_real_step_takes_time(engine: str) -> None:
     x, t, w = net._prepare(*cr.networks.made_up.made_up_rows(net, 20))  # type: ignore[misc]
     steps = RankSteps(net, cr.Adam(), (x, t, w), engine, reproducible=False)
     assert 0 < steps.seconds(2, 30) < 10
-    assert steps.messages(2) == [4 * (8 * 16 + 16 + 16 * 3 + 3 + 2)]
+    assert steps.messages(2) == [Message(4 * (8 * 16 + 16 + 16 * 3 + 3 + 2))]
+
+
+@pytest.mark.parametrize("engine", ["numpy", "compiled"])
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8])
+def test_of_reproducible_steps_the_parts_of_a_rank_are_timed(
+    ranks: int, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if engine == "compiled":
+        pytest.importorskip("llvmlite")
+    net = cr.Sequential(cr.Affine.sized(8, 16), cr.ReLU(), cr.Affine.sized(16, 3))
+    net.loss = cr.SoftmaxWithLoss()
+    parts: set[int] = set()
+    made = Messages.__init__
+
+    class Counted(Messages):
+        def __init__(self, *given: Any, **named: Any) -> None:
+            made(self, *given, **named)
+            assert self.rank == ranks - 1  # the last one has the most rows
+            parts.add(self.parts or 0)
+
+    def timed(run: Any, epoch: int = 1) -> float:
+        run(epoch)
+        return 1.0
+
+    for module in (planning_steps, step):
+        monkeypatch.setattr(module, "Messages", Counted)
+    monkeypatch.setattr(planning_steps, "_fastest", timed)
+    monkeypatch.setattr(RankSteps, "_around", 0.0)
+    x, t, w = net._prepare(*cr.networks.made_up.made_up_rows(net, 20))  # type: ignore[misc]
+    steps = RankSteps(net, cr.Adam(), (x, t, w), engine, reproducible=True)
+    assert steps.seconds(ranks, 6) == 1.0
+    assert parts == {8 // ranks}
+    gradients = 4 * (8 * 16 + 16 + 16 * 3 + 3 + 2)
+    assert steps.messages(ranks) == [Message(gradients, d) for d in (1, 2, 4) if d < ranks]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
@@ -14,7 +15,7 @@ import pytest
 import chainrule as cr
 from chainrule.engine.cost import estimate
 from chainrule.errors import DataError, SettingError
-from chainrule.planning.links import Link, Machines
+from chainrule.planning.links import Link, Machines, Message
 from chainrule.planning.measured import Pace
 from chainrule.training.cost import step_work
 from chainrule.training.memory_needed import memory_needed
@@ -81,7 +82,8 @@ def test_one_message_has_the_gradients(large: cr.ScalingPlan) -> None:
     assert large.messages == (4 * (parameters + 2),)  # the loss, and the wish to stop
     machines = Machines(16, large.within, large.between)
     for each in large.ranks:
-        assert each.same_batch.messages == machines.seconds(large.messages, each.ranks)
+        messages = [Message(nbytes) for nbytes in large.messages]
+        assert each.same_batch.messages == machines.seconds(messages, each.ranks)
 
 
 def test_sums_in_the_midst_of_a_step_are_messages_too() -> None:
@@ -175,6 +177,11 @@ def test_reproducible_costs() -> None:
         assert b.same_batch.efficiency <= a.same_batch.efficiency
         assert b.memory > a.memory
         assert b.same_batch.messages >= a.same_batch.messages
+        # Log₂ p exchanges of all gradients, loss and wish, where plain ranks make one sum.
+        assert same_bits.messages == plain.messages == (4 * (plain.parameters + 2),)
+        link = same_bits.within
+        each = link.latency + same_bits.messages[0] / link.bandwidth
+        assert b.same_batch.messages == pytest.approx(math.log2(b.ranks) * each)
     with pytest.raises(SettingError, match="3 ranks cannot share them evenly: give 1, 2, 4 or 8"):
         cr.plan(net, 96, [1, 3], reproducible=True, **OTHER)
 

@@ -213,3 +213,49 @@ def test_first_weights_do_not_depend_on_dropout() -> None:
     plain = make_network(settings, data)
     with_dropout = make_network(replace(settings, dropout=0.5), data)
     assert all(np.array_equal(a, b) for a, b in zip(plain.params, with_dropout.params, strict=True))
+
+
+def test_the_latest_gradient_and_change_belong_to_the_step() -> None:
+    run = new_run(optimizer="Momentum", batch_size=40)
+
+    def latest() -> tuple[Any, Any]:
+        return run.machine.gradient, run.machine.change
+
+    assert latest() == (None, None)
+    seen = []
+    for _ in range(12):
+        before = run.machine.flat.data.copy()
+        run.advance(1)
+        seen.append(latest())
+        assert np.array_equal(seen[-1][1], run.machine.flat.data - before)
+    for step in (5, 11, 12, 1):
+        run.go_to(step)
+        assert all(map(np.array_equal, latest(), seen[step - 1]))
+    # What is visited on the way leaves no trace.
+    run.go_to(12)
+    now = bits(run)
+    with run.visiting(4):
+        assert all(map(np.array_equal, latest(), seen[3]))
+    assert bits(run) == now
+    assert all(map(np.array_equal, latest(), seen[11]))
+    # An edit: the gradients were of other weights, and the change is the edit's.
+    run.edit(Edit(0, (1, 2), 0.5))
+    gradient, change = latest()
+    assert gradient is None
+    assert np.flatnonzero(change).tolist() == [1 * 4 + 2]
+    run.go_to(0)
+    assert latest() == (None, None)
+
+
+def test_the_history_of_a_number_is_what_it_was_at_the_kept_steps() -> None:
+    run = new_run(batch_size=40)
+    seen = [run.machine.parameters[1][3, 1]]
+    for _ in range(700):
+        run.advance(1)
+        seen.append(run.machine.parameters[1][3, 1])
+    history = run.history_of(1, (3, 1))
+    assert 100 < len(history) <= 257
+    assert history[-1, 0] == 700
+    assert all(seen[int(step)] == value for step, value in history)
+    run.go_to(300)
+    assert run.history_of(1, (3, 1))[-1].tolist() == [300, seen[300]]

@@ -463,3 +463,93 @@ def test_points_may_come_before_the_first_step_of_a_run_that_plays() -> None:
     session.advance(0.01)
     assert session.run.step > 0
     assert len(session.run.settings.points) == 6
+
+
+def test_a_row_is_followed_until_there_are_other_data() -> None:
+    session = Session()
+    session.do({"do": "step", "unit": "epoch"})
+    for row in (0, 249, 250, 499):  # the last ones are kept back for testing
+        assert session.do({"do": "follow", "row": row}).fields["ok"]
+        frame = session.frame()
+        assert frame.fields["followed"] == row
+        x = session.run.data.points(("x", "y"))[row]
+        assert frame.arrays["followed"][:2].tolist() == x.tolist()
+        y = frame.arrays["followed"][-1]
+        t = session.run.data.targets("squared")[row, 0]
+        assert frame.fields["followed_loss"] == pytest.approx((y - t) ** 2 / 2)
+        inside = session.do({"do": "inside", "of": "row"})
+        assert inside.arrays["batch"].tolist() == [row]
+        assert inside.arrays["value L"] == pytest.approx(frame.fields["followed_loss"])
+    for other in (-1, 500, 1.5, "3", True):
+        assert session.do({"do": "follow", "row": other}).fields["errors"]
+    assert session.frame().fields["followed"] == 499
+    # Those that are read wrongly, one after the other.
+    y = session.run.machine.network.predict(session.run.data.inputs(("x", "y")))[:, 0]
+    wrong = np.flatnonzero((y > 0) != (session.run.data.labels == 1))
+    session.do({"do": "follow", "row": int(wrong[3]) + 1, "wrong": True})
+    assert session.frame().fields["followed"] == wrong[4]
+    session.do({"do": "follow", "row": 499, "wrong": True})
+    assert session.frame().fields["followed"] in (499, wrong[0])
+    # Another network of the same data follows it still; other data none.
+    session.do({"do": "configure", "settings": {"hidden": [3], "activations": ["relu"]}})
+    assert session.frame().fields["followed"] is not None
+    session.do({"do": "regenerate"})
+    assert session.frame().fields["followed"] is None
+    assert session.do({"do": "inside", "of": "row"}).fields["errors"]
+    session.do({"do": "configure", "settings": {"data": "painted"}})  # nothing is painted yet
+    assert session.do({"do": "follow", "row": 0}).fields["errors"]
+    assert session.frame().fields["followed"] is None
+
+
+def test_the_latest_step_can_be_looked_into() -> None:
+    session = Session()
+    assert session.do({"do": "inside", "of": "latest"}).fields["errors"]
+    session.do({"do": "configure", "settings": {"optimizer": "Adam"}})
+    session.do({"do": "step", "count": 30})
+    coming = session.do({"do": "inside"})
+    why = session.do({"do": "explain", "arrow": "W1", "element": [1, 2], "update": "p"})
+    session.do({"do": "step"})
+    session.do({"do": "configure", "settings": {"learning_rate": 1}})  # of the step after it
+    latest = session.do({"do": "inside", "of": "latest"})
+    assert latest.fields["step"] == coming.fields["step"] == 31
+    assert latest.fields["steps"] == coming.fields["steps"]
+    for name, array in coming.arrays.items():
+        assert np.array_equal(latest.arrays[name], array), name
+    again = session.do({"do": "explain", "arrow": "W1", "element": [1, 2], "update": "p"})
+    assert again.fields["lines"] == why.fields["lines"]
+    assert session.run.step == 31
+    frame = session.frame()
+    found = session.do({"do": "element", "parameter": 0, "place": [1, 2]})
+    assert found.fields["gradient"] == frame.arrays["grads"][6]
+    assert found.fields["gradient"] == latest.arrays["gradient W1"][1, 2]
+    assert session.do({"do": "element", "parameter": 0, "place": [2, 0]}).fields["errors"]
+
+
+def test_a_large_network_tells_single_gradients_only() -> None:
+    session = Session()
+    session.do(
+        {"do": "configure", "settings": {"hidden": [64, 64, 64], "activations": ["tanh"] * 3}}
+    )
+    session.do({"do": "step", "count": 3})
+    assert "grads" not in session.frame().arrays
+    found = session.do({"do": "element", "parameter": 1, "place": [5, 7]}).fields
+    machine = session.run.machine
+    assert found["gradient"] == machine.flat.parameters[1].grad[5, 7]
+
+
+def test_the_programs_of_an_open_step_name_its_operations() -> None:
+    session = Session()
+    assert session.do({"do": "code"}).fields["errors"]
+    inside = session.do({"do": "inside", "detail": True})
+    code = session.do({"do": "code", "lang": "zh"}).fields
+    known = {
+        f"{'backward' if step['phase'] == 'backward' else 'forward'} {step['origin']}"
+        for step in inside.fields["steps"]
+        if step["phase"] != "update"
+    }
+    for program in ("numpy", "kernel"):
+        named = {key for line in code[program] for key in line["of"]}
+        assert named - {"update"} <= known
+        assert "update" in named
+        assert len(named) > 15
+    assert code["why"] is None

@@ -69,3 +69,5 @@ def test_a_loss_that_grows_diverges() -> None:
     fine = Column("tanh", np.zeros((3, 1)), None)
     assert troubles([fine], [0.5, 0.1, 0.2]) == []
     assert troubles([fine], [0.5, 0.1, 2.0]) == [Trouble("diverging", value=2.0, best=0.1)]
+    # High, but no longer growing.
+    assert troubles([fine], [0.5, 0.1, *[2.0] * 12]) == []

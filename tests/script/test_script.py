@@ -22,7 +22,7 @@ from tests.engine.compiled.expressions import Expression
 from tests.layers.table import LAYERS, LOSSES
 from tests.layers.table import Row as LayerRow
 from tests.optimizers.table import ROWS as OPTIMIZERS
-from tests.script.programs import run_all, spiral_network, trained
+from tests.script.programs import run_all, spiral_network, tidy, trained
 
 import chainrule as cr
 from chainrule.errors import DataError, RecordingError, SettingError
@@ -57,23 +57,6 @@ def prints_the_same(folder: Path, *pairs: tuple[Script, list[str]]) -> None:
     tidy(folder)
 
 
-def tidy(folder: Path) -> None:
-    """The programs are as a formatter leaves them, and a linter finds nothing in them."""
-    rules = "E,F,W,I,UP,C4,PT,RUF100,PLE"
-    for command in (
-        ["check", "--isolated", "--no-cache", "--select", rules, "--line-length", "100"],
-        ["format", "--check", "--isolated", "--no-cache", "--line-length", "100", "--diff"],
-    ):
-        done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--target-version", "py311", "."],
-            cwd=folder,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-
-
 # -- training ---------------------------------------------------------------------------------------
 
 
@@ -87,6 +70,47 @@ def test_the_network_of_the_readme(tmp_path: Path) -> None:
     assert len(set(wanted)) == 300
     prints_the_same(tmp_path, (script, wanted))
     assert sorted(p.name for p in tmp_path.iterdir()) == ["program_0.py"]
+
+
+def test_rows_to_test_on_and_a_last_epoch_that_is_not_complete(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    test = (rng.normal(size=(70, 2)), rng.integers(3, size=70))
+    network, twin = spiral_network(), spiral_network()
+    with_dropout = cr.Sequential(
+        cr.Affine.sized(2, 6, dtype=F), cr.ReLU(), cr.Dropout(0.3), cr.Affine.sized(6, 3, dtype=F),
+        loss=cr.SoftmaxWithLoss(), seed=3,
+    )  # fmt: skip
+    pairs = []
+    for net in (network, with_dropout):
+        script = net.script(cr.SGD(lr=0.5), X, T, epochs=2, batch_size=50, test=test)
+        trainer = cr.Trainer(net, cr.SGD(lr=0.5), engine="numpy")
+        epochs = trainer.fit(X, T, 2, 50, progress=None).epochs
+        losses = [trainer.evaluate(*rows)["loss"] for rows in ((X, T), test)]
+        wanted = [f"epoch {i}: loss {row['loss']!r}" for i, row in enumerate(epochs, 1)]
+        wanted += [
+            f"{kind} rows: loss {n!r}" for kind, n in zip(("training", "test"), losses, strict=True)
+        ]
+        pairs.append((script, wanted))
+    # Seven steps of six an epoch: one of the second epoch.
+    script = twin.script(cr.SGD(lr=0.5), X, T, batch_size=50, test=test, steps=7)
+    order = np.random.default_rng(0)
+    rows = [order.permutation(300).reshape(6, 50) for _ in range(2)]
+    optimizer = cr.SGD(lr=0.5)
+    total = []
+    for batch in [*rows[0], rows[1][0]]:
+        total.append(twin.forward(X[batch], T[batch]) * 50)
+        twin.backward()
+        optimizer.update(twin.params, twin.grads)
+    trainer = cr.Trainer(twin, optimizer, engine="numpy")
+    losses = [trainer.evaluate(*rows)["loss"] for rows in ((X, T), test)]
+    first = 0.0
+    for loss in total[:6]:
+        first += loss
+    wanted = [f"epoch 1: loss {first / 300!r}"]
+    wanted += [
+        f"{kind} rows: loss {n!r}" for kind, n in zip(("training", "test"), losses, strict=True)
+    ]
+    prints_the_same(tmp_path, *pairs, (script, wanted))
 
 
 def test_it_reads_like_the_chapter() -> None:

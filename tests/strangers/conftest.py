@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
-HERE = Path(__file__).parent
+HERE = str(Path(__file__).parent) + os.sep
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     without = [
         item.nodeid
         for item in items
-        if HERE in item.path.parents and not any(m.args for m in item.iter_markers("source"))
+        if str(item.path).startswith(HERE) and not any(m.args for m in item.iter_markers("source"))
     ]
     if without:
         raise pytest.UsageError(

@@ -309,6 +309,7 @@ MACHINES = {
     "no home": {"HOME": "/nonexistent", "XDG_CACHE_HOME": "/nonexistent/cache"},
     "home is a file": {"HOME": "/dev/null"},
     "one thread": {"OPENBLAS_NUM_THREADS": "1", "CHAINRULE_NUM_THREADS": "1"},
+    "three threads": {"OPENBLAS_NUM_THREADS": "3", "CHAINRULE_NUM_THREADS": "3"},
     "no bytecode": {"PYTHONDONTWRITEBYTECODE": "1"},
     "optimised": {"PYTHONOPTIMIZE": "1"},
 }

@@ -134,6 +134,27 @@ def test_dropout_with_one_seed_twice() -> None:
     as_alone(make, lambda i: cr.SGD(0.1))
 
 
+@pytest.mark.parametrize("steps", [None, 15])
+def test_dropout_of_every_ratio_in_one_step(steps: int | None) -> None:
+    """Ratios whose numbers (0.5, and 2 = 1 / (1 - 0.5)) other layers have, too."""
+    ratios = [(0.5, 0.5), (0.3, 0.3), (0.75, 0.75), (0.1, 0.5), (0.5, 0.237)]
+
+    def make(i: int) -> cr.Sequential:
+        return cr.Sequential(
+            cr.Affine.sized(2, 8), cr.Dropout(ratios[i][0], steps=steps), cr.LeakyReLU(0.5),
+            cr.Function(double), cr.Dropout(ratios[i][1], steps=steps), cr.Affine.sized(8, 3),
+            loss=cr.SoftmaxWithLoss(), seed=i,
+        )  # fmt: skip
+
+    as_alone(make, lambda i: cr.Adam(0.01))
+    structures = [structure_of(make(i))[0] for i in range(5)]  # type: ignore[index]
+    assert [structures.index(one) for one in structures] == [0, 0, 0, 3, 3]
+
+
+def double(x: Any) -> Any:
+    return 2.0 * x * 0.5 + x * 0.5
+
+
 def test_float64_and_weights_of_rows() -> None:
     x, t = spiral(np.float64)
     weights = [np.random.default_rng(i).uniform(0, 2, len(x)) for i in range(5)]
@@ -531,6 +552,7 @@ def test_structures() -> None:
     assert kinds(net(cr.Affine.sized(2, 3)), net(cr.Affine.sized(2, 3), cr.ReLU())) == 2
     assert kinds(net(cr.LeakyReLU(0.1)), net(cr.LeakyReLU(0.2)), net(cr.LeakyReLU(0.2))) == 2
     assert kinds(net(cr.tanh), net(cr.tanh), net(cr.exp)) == 2
+    assert kinds(*(net(cr.Dropout(ratio)) for ratio in (0.0, 0.1, 0.2))) == 2
     assert kinds(net(lambda x: x), net(lambda x: x)) == 2
     W = np.ones((2, 2))
     tied = [

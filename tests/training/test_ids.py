@@ -93,10 +93,10 @@ USES: dict[str, Callable[[Any, Array, Array, str], object]] = {
 def test_an_id_without_a_row_is_refused(
     make: type[Embedded], use: str, place: int, engine: str
 ) -> None:
+    net = make()
+    net.engine = engine
+    USES[use](net, *data(0, 0), engine)  # recorded with good ids
     for wrong in (WORDS, 10**6) if make is OfOnesOwn else (-1, WORDS, 10**6):
-        net = make()
-        net.engine = engine
-        USES[use](net, *data(0, 0), engine)  # recorded with good ids
         with pytest.raises(make.refusals):
             USES[use](net, *data(place, wrong), engine)
 

@@ -18,6 +18,7 @@ from tests.training.engines import plain, rich, spiral
 
 import chainrule as cr
 from chainrule.errors import NonFiniteError, SettingError
+from chainrule.training.sharing import ManyFits
 
 joblib = pytest.importorskip("joblib")
 pytest.importorskip("llvmlite")
@@ -187,6 +188,33 @@ def test_ctrl_c_ends_all_jobs(backend: str, tmp_path: Path) -> None:
     assert out == "8 interrupted by Ctrl-C\n"
     assert time.monotonic() - started < 50
     assert "Traceback" not in err
+
+
+def test_ctrl_c_leaves_the_endings_of_networks_that_have_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Also of those that have no epoch, since a number was not finite in their first."""
+    x, t = spiral()
+    nets = [plain(seed=i) for i in range(4)]
+    nets[0].layers[2].W[...] = 3e38
+    finish = ManyFits.finish
+
+    def finish_and_interrupt(fits: ManyFits, i: int, state: Any) -> None:
+        finish(fits, i, state)
+        if i == 0:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(ManyFits, "finish", finish_and_interrupt)
+    with joblib.parallel_config("threading"):
+        histories = cr.fit_many(
+            nets, cr.SGD(), x, t, 100_000, engine="compiled", threads=1, n_jobs=2, progress=None
+        )
+    assert len(histories[0]) == 0
+    assert isinstance(histories[0].error, NonFiniteError)
+    assert histories[0].stopped == histories[0].error.args[0]
+    assert not histories[0].interrupted
+    assert histories[-1].interrupted
+    assert histories[-1].stopped == "interrupted by Ctrl-C"
 
 
 @pytest.mark.parametrize("engine", ["compiled", "numpy"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from tests.cli.driver import as_json, good, run
 import chainrule as cr
 from chainrule.cli import train_options
 from chainrule.engine.cost import Estimate
-from chainrule.training import rivals
+from chainrule.training import recipes, rivals
 from chainrule.training.metrics import row_losses
+from chainrule.training.presets import PRESETS
 from chainrule.training.recipes import Choice, Recipe
 from chainrule.training.rivals import clearly_better, presets_for
 
@@ -70,7 +72,7 @@ def test_many_and_few_rows_have_one_preset() -> None:
 def waves(n: int) -> tuple[Array, Array]:
     """Classes in thin stripes, which waves of numbers tell apart and straight lines hardly do."""
     x = np.random.default_rng(0).uniform(-1, 1, (n, 3))
-    return x, (np.sin(10 * x[:, 0]) > 0).astype(int)
+    return x, (np.sin(8 * x[:, 0]) > 0).astype(int)
 
 
 def line(n: int) -> tuple[Array, Array]:
@@ -82,8 +84,11 @@ def line(n: int) -> tuple[Array, Array]:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two presets are tried from 200 rows on, so that these tests take little time."""
+    """Two presets are tried from 200 rows on, both of few steps, so that these tests take little time."""
     monkeypatch.setattr(rivals, "TRIED_FROM", 200)
+    monkeypatch.setattr(recipes, "STEPS", 500)
+    small = replace(PRESETS["table"], hidden=(64, 64), epochs=100, batch_size=64)
+    monkeypatch.setitem(PRESETS, "table", small)
 
 
 def write(path: str, data: tuple[Array, Array]) -> None:
@@ -105,7 +110,7 @@ def test_train_keeps_the_better_one(
     write("data.csv", make(700))
     told = good("train", "data.csv", "--target", "y", "--out", "m.safetensors")
     assert "Two presets are tried, plain and table" in told
-    assert re.search(r"\n +table: 256 epochs of \d+ steps?", told)
+    assert re.search(r"\n +table: 100 epochs of \d+ steps?", told)
     engines = re.findall(r"^(?:engine)? +((?:plain|table): (?:NumPy|compiled))", told, re.M)
     assert engines in ([], ["plain: NumPy", "table: compiled"]), (
         told
@@ -183,11 +188,11 @@ def test_more_rows_than_can_be_tried_are_spoken_of(
 @pytest.mark.parametrize(("make", "winner"), [(waves, "table"), (line, "plain")])
 def test_an_estimator_keeps_the_better_one(make: Any, winner: str) -> None:
     pytest.importorskip("sklearn")
-    x, t = make(1400)
+    x, t = make(900)
     kind = cr.NetworkClassifier if winner == "table" else cr.NetworkRegressor
-    model = kind(random_state=1).fit(x[:1200], t[:1200])
+    model = kind(random_state=1).fit(x[:700], t[:700])
     assert model.preset_ == winner
-    assert model.score(x[1200:], t[1200:]) > 0.8
+    assert model.score(x[700:], t[700:]) > 0.8
     if winner == "plain":  # trained on all rows, as if it had been asked for
-        alone = kind("plain", random_state=1).fit(x[:1200], t[:1200])
+        alone = kind("plain", random_state=1).fit(x[:700], t[:700])
         np.testing.assert_array_equal(model.predict(x), alone.predict(x))

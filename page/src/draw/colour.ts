@@ -71,6 +71,9 @@ const MORE = {
   dark: ["#3fc79a", "#e39bc4", "#9ad0f5", "#e6b94a", "#a8a8a8", "#b39ae6", "#cfa173", "#86b8b8"],
 };
 
+/** Those are too close to the curve of the training rows for a run. */
+const GREYS = ["#7d7d7d", "#a8a8a8"];
+
 function hues(palette: Palette): string[] {
   const more = isDark(palette) ? MORE.dark : MORE.light;
   return [palette["negative"] ?? "#0072b2", palette["positive"] ?? "#d55e00", ...more];
@@ -104,7 +107,7 @@ export function classSymbol(k: number): SymbolType {
 
 /** The colour of a run's curves; the runs of a session are numbered. */
 export function runColour(palette: Palette, run: number): string {
-  const all = hues(palette).slice(2);
+  const all = hues(palette).slice(2).filter((hue) => !GREYS.includes(hue));
   return all[run % all.length] as string;
 }
 

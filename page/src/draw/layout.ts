@@ -29,28 +29,26 @@ export const HEADING = 108;
 export const COARSE_HEADING = 156;
 const LABELS = 58;
 const OUTPUTS = 66;
-const BOTTOM = 10;
-/** So much is kept free for the legend, on a stage of this height. */
-const LEGEND = 24;
+/** On a stage of this height there is room for the legend. */
 export const LEGEND_FROM = 420;
 /** On a large screen tiles are larger: a twelfth of the height. */
 const TILE = 54;
 const LARGEST_TILE = 84;
 const IMAGE = 84;
 
-/** The layout of a state's network on a stage of this size, below a heading. */
+/** The layout of a state's network on a stage of this size, between a heading and what is below it. */
 export function layout(
   hello: Hello,
   state: State,
   width: number,
   height: number,
   heading: number,
+  below: number,
 ): Layout {
   const columns = state.network.columns;
   const keys = featureKeys(hello, state);
   const image = state.data.image ?? null;
-  const legend = height >= LEGEND_FROM ? LEGEND : 0;
-  const room = Math.max(60, height - heading - BOTTOM - legend);
+  const room = Math.max(60, height - heading - below);
   const middle = heading + room / 2;
   const tile = Math.max(TILE, Math.min(LARGEST_TILE, room / 12, width / 12));
   const first = LABELS + (image ? IMAGE : tile) / 2;

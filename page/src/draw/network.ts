@@ -68,6 +68,11 @@ export function flat({ shape, offset }: Parameter, place: number[]): number {
   return offset + (place.length === 2 ? place[0]! * shape[1]! + place[1]! : place[0]!);
 }
 
+/** An element as formulas on the page call it: counted from 1, as units are. */
+export function elementName({ name }: Parameter, place: number[]): string {
+  return `${name}[${place.map((k) => k + 1).join(",")}]`;
+}
+
 /** The parameter, its number in the state's list and the element that a selection means, if any. */
 export function chosenElement(
   state: State,

@@ -5,7 +5,7 @@ import type { Numbers } from "../message";
 import type { Selection } from "../stores.svelte";
 import { between, css, rgb, signedShades, signs, SHADES } from "./colour";
 import { cleared, contour, enlarge, largest, shade, Sheet, type Range } from "./heat";
-import { along, lineBetween, trace, type Layout, type Place } from "./layout";
+import { along, lineBetween, trace, type Layout, type Line, type Place } from "./layout";
 import {
   biasesOf,
   bounded,
@@ -17,6 +17,7 @@ import {
   weightsInto,
 } from "./network";
 import { short } from "./numbers";
+import { unitValue, type Drawn } from "./quantity";
 
 export interface Look {
   hello: Hello;
@@ -29,6 +30,13 @@ export interface Look {
   discretize: boolean;
   hovered: Selection | null;
   selected: Selection | null;
+  /** What lines and marks show, and its numbers, in the order of the weights; null where there are none. */
+  drawn: Drawn;
+  numbers: Numbers | null;
+  /** The last column that the followed row has come to. */
+  reached: number;
+  /** The column that an operation is about. */
+  lit: number | null;
   /** Whether lines flow. */
   moving: boolean;
   /** A unit as trouble names it: its column and place. */
@@ -47,10 +55,14 @@ const CLEAR = 120;
 const FLOWING = 400;
 const CONTOURED = 26;
 const MARKED = 22;
+/** Units as large as this have room for a number; of more lines between two columns none has. */
+const NUMBERED = 22;
+const ROOMY = 44;
+const MOST_NUMBERS = 12;
 
-/** The largest weight, 1 at least: what the thickest line stands for. */
-export function thickest(state: State, weights: Numbers): number {
-  let most = 1;
+/** What the thickest line stands for: the largest number, and of weights 1 at least. */
+export function thickest(state: State, drawn: Drawn, weights: Numbers): number {
+  let most = drawn === "weight" ? 1 : 1e-300;
   for (const { shape, offset } of state.network.parameters) {
     if (shape.length === 2) most = largest(weights, offset, shape[0]! * shape[1]!, most);
   }
@@ -63,6 +75,33 @@ export function threshold(weights: Numbers, { shape, offset }: Parameter): numbe
   if (length <= MOST_LINES) return 0;
   const sizes = Float64Array.from({ length }, (_, k) => Math.abs(weights[offset + k]!)).sort();
   return sizes[length - MOST_LINES]!;
+}
+
+const SMALL_TEXT = 11;
+const OF_SIGN = 6.6;
+/** Where numbers stand on lines, in the order in which it is tried. */
+const PARTS = [0.5, 0.4, 0.6, 0.32, 0.68, 0.25, 0.75, 0.82];
+
+/** A number on the picture: its middle, and half of its sides. */
+interface Box {
+  x: number;
+  y: number;
+  wide: number;
+  high: number;
+}
+
+/** Where on a line a number has room beside others and the units; null where there is none. */
+function freePlace(line: Line, text: string, taken: Box[]): Box | null {
+  const wide = (OF_SIGN * text.length) / 2 + 2;
+  const high = 7;
+  for (const part of PARTS) {
+    const { x, y } = along(line, part);
+    if (x - wide < line.x0 || x + wide > line.x1) continue;
+    const apart = (other: Box) =>
+      Math.abs(other.x - x) >= other.wide + wide || Math.abs(other.y - y) >= other.high + high;
+    if (taken.every(apart)) return { x, y, wide, high };
+  }
+  return null;
 }
 
 export class Picture {
@@ -78,14 +117,67 @@ export class Picture {
     }
     if (look.moving) this.#phase += 1;
     const context = cleared(canvas, look.width, look.height);
+    if (look.lit !== null) this.#light(context, look, look.lit);
     this.#lines(context, look);
     this.#units(context, look);
+    if (look.drawn === "signal") this.#values(context, look);
+  }
+
+  /** A band behind the column that an operation is about, and behind the lines that lead there. */
+  #light(context: CanvasRenderingContext2D, { layout, palette }: Look, column: number): void {
+    const places = layout.units[column];
+    const first = places?.[0];
+    const end = places?.at(-1);
+    if (!first || !end) return;
+    const before = layout.units[column - 1]?.[0];
+    const half = first.size / 2 + 9;
+    const left = before ? before.x + before.size / 2 + 4 : first.x - half;
+    context.fillStyle = palette["highlight"]!;
+    context.globalAlpha = 0.16;
+    context.fillRect(left, first.y - half, first.x + half - left, end.y - first.y + 2 * half);
+    context.globalAlpha = 0.45;
+    context.fillRect(first.x - half, first.y - half, 2 * half, end.y - first.y + 2 * half);
+    context.globalAlpha = 1;
+  }
+
+  /** The followed row's number at every unit that it has come to. */
+  #values(context: CanvasRenderingContext2D, look: Look): void {
+    const { state, frame, layout, palette } = look;
+    layout.units.forEach((places, column) => {
+      if (column > look.reached || (column === 0 && state.data.image)) return;
+      places.forEach((place, index) => {
+        const value = unitValue(state, frame, column, index);
+        if (value === undefined || place.size < NUMBERED) return;
+        const { x, y, size } = place;
+        this.#text(context, palette, short(value), x, y + size / 2 - 7, size < ROOMY ? 10 : 12);
+      });
+    });
+  }
+
+  #text(
+    context: CanvasRenderingContext2D,
+    palette: Palette,
+    text: string,
+    x: number,
+    y: number,
+    size = 12,
+  ): void {
+    context.font = `600 ${size}px system-ui, sans-serif`;
+    context.textAlign = "center";
+    context.textBaseline = "middle";
+    context.lineJoin = "round";
+    context.lineWidth = 5;
+    context.strokeStyle = palette["paper"]!;
+    context.strokeText(text, x, y);
+    context.fillStyle = palette["ink"]!;
+    context.fillText(text, x, y);
   }
 
   #lines(context: CanvasRenderingContext2D, look: Look): void {
-    const { state, frame, layout, palette } = look;
-    const weights = frame.arrays["weights"]!.data;
-    const most = thickest(state, weights);
+    const { state, layout, palette } = look;
+    if (look.numbers === null) return this.#bare(context, look);
+    const weights = look.numbers;
+    const most = thickest(state, look.drawn, weights);
     const chosen = look.hovered ?? look.selected;
     const [negative, positive] = signs(palette).map(css) as [string, string];
     const total = state.network.parameters.reduce(
@@ -104,9 +196,12 @@ export class Picture {
       }
       const least = threshold(weights, parameter);
       const drawn = Math.min(MOST_LINES, from.length * to.length);
-      const haze = Math.min(1, Math.sqrt(CLEAR / drawn));
+      const ahead = look.drawn === "signal" && column > look.reached;
+      const haze = Math.min(1, Math.sqrt(CLEAR / drawn)) * (ahead ? 0.15 : 1);
+      const numbered = look.drawn === "signal" && !ahead && from[0]!.size >= NUMBERED;
       const wide = Math.max(1.5, Math.min(THICKEST, from[0]!.size * 0.4, to[0]!.size * 0.4));
       const paths: (Path2D | undefined)[] = [];
+      const told: [text: string, line: Line][] = [];
       for (let i = 0; i < from.length; i++) {
         for (let j = 0; j < to.length; j++) {
           const weight = weights[parameter.offset + i * to.length + j]!;
@@ -116,6 +211,9 @@ export class Picture {
             chosen?.kind !== "unit" ||
             (chosen.column === column - 1 && chosen.index === i) ||
             (chosen.column === column && chosen.index === j);
+          if (numbered && touched && (drawn <= MOST_NUMBERS || chosen?.kind === "unit")) {
+            told.push([short(weight), lineBetween(from[i]!, to[j]!)]);
+          }
           const level = Math.min(LEVELS - 1, Math.floor((LEVELS * size) / most));
           const slot = (weight < 0 ? 0 : LEVELS) + level + (touched ? 0 : 2 * LEVELS);
           trace((paths[slot] ??= new Path2D()), lineBetween(from[i]!, to[j]!));
@@ -146,12 +244,38 @@ export class Picture {
           }
         }
       }
+      context.globalAlpha = 1;
+      context.setLineDash([]);
+      if (told.length <= MOST_NUMBERS) {
+        const taken: Box[] = [];
+        for (const [text, line] of told) {
+          const place = freePlace(line, text, taken);
+          if (!place) continue;
+          taken.push(place);
+          this.#text(context, palette, text, place.x, place.y, SMALL_TEXT);
+        }
+      }
     }
     context.globalAlpha = 1;
     context.setLineDash([]);
     for (const selection of [look.selected, look.hovered]) {
       if (selection?.kind === "weight") this.#chosenLine(context, look, selection, most);
     }
+  }
+
+  /** The lines without anything to say of them. */
+  #bare(context: CanvasRenderingContext2D, { layout, state, palette }: Look): void {
+    const path = new Path2D();
+    layout.units.slice(1).forEach((to, k) => {
+      const from = k === 0 && state.data.image ? layout.units[0]!.slice(0, 1) : layout.units[k]!;
+      if (from.length * to.length > MOST_LINES) return;
+      for (const one of from) for (const other of to) trace(path, lineBetween(one, other));
+    });
+    context.strokeStyle = palette["muted"]!;
+    context.globalAlpha = 0.4;
+    context.lineWidth = THINNEST;
+    context.stroke(path);
+    context.globalAlpha = 1;
   }
 
   /** All the weights from the pixels of an image into a unit, as one line of their norm. */
@@ -162,14 +286,14 @@ export class Picture {
     from: Place,
     to: Place[],
   ): void {
-    const weights = look.frame.arrays["weights"]!.data;
+    const weights = look.numbers!;
     const [inputs = 0, units = 0] = shape;
     const norms = to.map((_, j) => {
       let sum = 0;
       for (let i = 0; i < inputs; i++) sum += weights[offset + i * units + j]! ** 2;
       return Math.sqrt(sum);
     });
-    const most = Math.max(1, ...norms);
+    const most = Math.max(look.drawn === "weight" ? 1 : 1e-300, ...norms);
     context.strokeStyle = look.palette["box line"]!;
     to.forEach((place, j) => {
       const path = new Path2D();
@@ -181,15 +305,15 @@ export class Picture {
 
   #chosenLine(
     context: CanvasRenderingContext2D,
-    { state, frame, layout, palette }: Look,
+    { state, numbers, layout, palette }: Look,
     { parameter, place }: Extract<Selection, { kind: "weight" }>,
     most: number,
   ): void {
     const found = state.network.parameters[parameter];
     const from = layout.units[(found?.column ?? 0) - 1]?.[place[0]!];
     const to = layout.units[found?.column ?? 0]?.[place[1] ?? -1];
-    if (!found || !from || !to) return;
-    const weight = frame.arrays["weights"]!.data[flat(found, place)]!;
+    if (!found || !from || !to || !numbers) return;
+    const weight = numbers[flat(found, place)]!;
     const line = lineBetween(from, to);
     const path = new Path2D();
     trace(path, line);
@@ -207,16 +331,7 @@ export class Picture {
     context.stroke(path);
     context.setLineDash([]);
     const { x, y } = along(line, 0.5);
-    const text = short(weight);
-    context.font = "600 12px system-ui, sans-serif";
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.lineJoin = "round";
-    context.lineWidth = 5;
-    context.strokeStyle = palette["paper"]!;
-    context.strokeText(text, x, y - 12);
-    context.fillStyle = palette["ink"]!;
-    context.fillText(text, x, y - 12);
+    this.#text(context, palette, short(weight), x, y - 12);
   }
 
   #units(context: CanvasRenderingContext2D, look: Look): void {
@@ -380,13 +495,14 @@ export class Picture {
     this.#stamp(context, palette, place, across, rows);
   }
 
-  /** The image that the inputs are: how much the first layer weighs each pixel. */
-  #image(context: CanvasRenderingContext2D, { state, frame, palette, layout }: Look): void {
+  /** The image that the inputs are: the followed row's, or how much the first layer weighs each pixel. */
+  #image(context: CanvasRenderingContext2D, { state, frame, palette, layout, drawn }: Look): void {
     const parameter = weightsInto(state, 1)!;
     const [rows = 0, across = 0] = state.data.image!;
     const weights = frame.arrays["weights"]!.data;
     const units = parameter.shape[1]!;
     const norms = Float64Array.from({ length: rows * across }, (_, i) => {
+      if (drawn === "signal") return Math.max(0, unitValue(state, frame, 0, i) ?? 0);
       let sum = 0;
       for (let j = 0; j < units; j++) sum += weights[parameter.offset + i * units + j]! ** 2;
       return Math.sqrt(sum);
@@ -419,17 +535,18 @@ export class Picture {
 
   /** Biases in the lower left corner; rings around what is chosen, pointed at or in trouble. */
   #marks(context: CanvasRenderingContext2D, look: Look): void {
-    const { state, frame, layout, palette } = look;
-    const weights = frame.arrays["weights"]!.data;
+    const { state, layout, palette, numbers } = look;
+    const most =
+      look.drawn === "weight" || !numbers ? 2 : largest(numbers, 0, numbers.length, 1e-300);
     for (let column = 1; column < layout.units.length; column++) {
       const biases = biasesOf(state, column);
       layout.units[column]!.forEach((place, index) => {
         const left = place.x - place.size / 2;
         const bottom = place.y + place.size / 2;
-        if (biases && place.size >= MARKED) {
-          const bias = weights[biases.offset + index]!;
+        if (biases && numbers && place.size >= MARKED) {
+          const bias = numbers[biases.offset + index]!;
           const colour = signs(palette)[bias < 0 ? 0 : 1];
-          const strength = Math.min(1, 0.12 + Math.abs(bias) / 2);
+          const strength = Math.min(1, 0.12 + Math.abs(bias) / most);
           context.fillStyle = css(between(rgb(palette["paper"]!), colour, strength));
           context.strokeStyle = palette["ink"]!;
           context.lineWidth = 1;

@@ -9,18 +9,20 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from chainrule.engine.choice import engine_name, extra_missing, missing_packages
+from chainrule.engine.protocols import Division
 from chainrule.graph.mode import training_mode
 from chainrule.graph.recording import recording
 from chainrule.graph.variable import Parameter, Variable
 from chainrule.graph.verdicts import Verdict
 from chainrule.lang.messages import Text, _, capital, listed
 from chainrule.networks import Network
-from chainrule.networks.steps import RecordedStep
+from chainrule.networks.steps import RecordedStep, Step
 from chainrule.nodes.base import Array, ignore_fp_errors
 from chainrule.optimizers import SGD, Optimizer
 
@@ -38,6 +40,20 @@ ROUNDING, UNITS = 64, 256
 MOVED = 0.1
 
 
+class Sharing(Protocol):
+    """How a training divides batches, among ranks or into parts; all ranks make the same calls."""
+
+    @property
+    def divides(self) -> bool:
+        """Whether it does."""
+
+    def division(self, network: Network) -> Division:
+        """What adds up over the parts of a batch."""
+
+    def divided_step(self, network: Network, x: Array, t: Array, w: Array | None) -> Step:
+        """The NumPy engine's step of a batch that is divided."""
+
+
 @dataclass(frozen=True)
 class StepCheck:
     """The check of one training step: a verdict on the loss and on every gradient."""
@@ -47,6 +63,8 @@ class StepCheck:
     reason: str | None
     #: By name: "loss", "first.W", ...
     verdicts: dict[str, Verdict]
+    #: Whether it was the step of batches that are divided, among ranks or into parts.
+    divided: bool = False
 
     @property
     def ok(self) -> bool:
@@ -56,9 +74,10 @@ class StepCheck:
     @property
     def title(self) -> Text:
         """The name of the step that was checked, a message."""
+        step = _("the compiled engine's step")
         if self.engine == "numpy":
-            return _("the NumPy engine's step")
-        return _("the compiled engine's step")
+            step = _("the NumPy engine's step")
+        return _("{step} on divided batches", step=step) if self.divided else step
 
     def lines(self) -> list[Text]:
         """A line for everything that is wrong, each a message."""
@@ -100,8 +119,11 @@ def check_step(
     optimizer: Optimizer | None = None,
     max_grad: float | None = None,
     threads: int | None = None,
+    sharing: Sharing | None = None,
 ) -> StepCheck:
     """Compare one training step of an engine, forward and backward, with the graph.
+
+    `sharing`: how the training divides its batches, whose step is then that of all parts together.
 
     "auto" is the NumPy engine, as nothing is compiled for one step, unless CHAINRULE_ENGINE names
     another.
@@ -112,7 +134,8 @@ def check_step(
     """
     twin = copy.deepcopy(network)
     data = twin._prepare(x, t, w)
-    step = _step_of(twin, data, engine_name(engine), optimizer, max_grad, threads)
+    shared = sharing if sharing is not None and sharing.divides else None
+    step = _step_of(twin, data, engine_name(engine), optimizer, max_grad, threads, shared)
     n, rng = len(data[0]), np.random.default_rng(0)
     parameters = list(twin.named_parameters().values())
     starts = [p.data.copy() for p in parameters]
@@ -134,7 +157,7 @@ def check_step(
             verdict = _verdict(place, results[name], correct, slack[name])
             if name not in verdicts or verdicts[name].ok:
                 verdicts[name] = verdict
-    return StepCheck(step.engine, step.reason, verdicts)
+    return StepCheck(step.engine, step.reason, verdicts, shared is not None)
 
 
 # -- the graph ----------------------------------------------------------------------------------
@@ -223,6 +246,7 @@ def _step_of(
     optimizer: Optimizer | None,
     max_grad: float | None,
     threads: int | None,
+    sharing: Sharing | None,
 ) -> _EngineStep:
     """The step, on the NumPy engine where the network cannot be compiled."""
     reason = None
@@ -231,10 +255,12 @@ def _step_of(
         if missing:
             raise extra_missing(missing)
         try:
-            return _compiled(network, data, optimizer, max_grad, threads)
+            return _compiled(network, data, optimizer, max_grad, threads, sharing)
         except _not_compilable() as error:
             reason = error.args[0]  # a message
-    step = RecordedStep(network, *data)
+    step: Step = RecordedStep(network, *data)
+    if sharing is not None:
+        step = sharing.divided_step(network, *data)
 
     def run(rows: Array) -> Gradients:
         with ignore_fp_errors():
@@ -256,13 +282,22 @@ def _compiled(
     optimizer: Optimizer | None,
     max_grad: float | None,
     threads: int | None,
+    sharing: Sharing | None,
 ) -> _EngineStep:
     from chainrule.engine.compiled.step import CompiledStep
 
     named = [(name, a) for name, a in zip("xtw", data, strict=True) if a is not None]
     moves = SGD() if optimizer is None else copy.deepcopy(optimizer)
     n = len(data[0])
-    step = CompiledStep(network, moves, named, n, threads=threads, max_grad=max_grad)
+    step = CompiledStep(
+        network,
+        moves,
+        named,
+        n,
+        threads=threads,
+        max_grad=max_grad,
+        division=None if sharing is None else sharing.division(network),
+    )
 
     def run(rows: Array) -> Gradients:
         losses = step.run(rows.astype(np.intp), np.array([0, n]), step.rates(1))

@@ -132,7 +132,7 @@ def show_importance(importance: Importance, top: int | None) -> None:
         (
             short(name, NAME),
             bar(float(importance.mean[i]) / most) if most > 0 else "",
-            *(lost_text(metric, importance.lost[metric][i]) for metric in metrics),
+            *(lost_text(importance, metric, i) for metric in metrics),
         )
         for i, name in enumerate(importance.columns[:count])
     ]

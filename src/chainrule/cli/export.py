@@ -154,20 +154,34 @@ def export(
 
 def _write_onnx(model: str, out: str, force: bool, as_json: bool) -> None:
     """Write the model as ONNX, and say what it takes and gives."""
-    from chainrule.datasets.wording import quoted
+    from chainrule.datasets.parts import NumberColumn
+    from chainrule.datasets.wording import quoted, some
     from chainrule.files import load_model, save_onnx
     from chainrule.files.onnx.summary import onnx_summary
     from chainrule.script.predicting import unread_columns
 
     keep_apart("--out", out, {_p("a file", "the model"): model})
     loaded = load_model(model)
-    if loaded.preparation is not None and (names := unread_columns(loaded.preparation, dates=True)):
+    preparation = loaded.preparation
+    if preparation is not None and (names := unread_columns(preparation, dates=True)):
         remark(
             _(
                 "An ONNX file takes plain numbers: give it the cells of {names}, which were written in"
                 " training with a unit, a decimal comma or as a date, as numbers (dates as days since"
                 " 1970-01-01, times of day as parts of a day).",
-                names=listed(map(quoted, names), "and"),
+                names=some(names, 4, quoted),
+            )
+        )
+    numbers = (
+        {p.name for p in preparation.parts if isinstance(p, NumberColumn)} if preparation else set()
+    )
+    texts = [name for name in preparation.columns if name not in numbers] if preparation else []
+    if texts:
+        remark(
+            _(
+                "An ONNX file compares texts letter by letter: give it the cells of {names} without spaces"
+                " around them, and an empty text for a missing one.",
+                names=some(texts, 4, quoted),
             )
         )
     save_onnx(loaded, out, overwrite=force)
@@ -176,15 +190,13 @@ def _write_onnx(model: str, out: str, force: bool, as_json: bool) -> None:
     if as_json:
         json_out({"model": model, "out": out, "inputs": inputs, "outputs": outputs})
         return
-    if len(inputs) > 12:
-        inputs[12:] = ["…"]
     say(
         printable(
             _(
                 "{out} predicts {outputs} from {inputs}.",
                 out=out,
                 outputs=listed(outputs, "and"),
-                inputs=listed(inputs),
+                inputs=some(inputs),
             )
         )
     )

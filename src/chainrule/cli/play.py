@@ -184,9 +184,11 @@ def welcome_class(server: Server, lang: str | None) -> None:
 
 def beginning(caps: Caps, link: str | None) -> Session:
     """The session with which a learner begins."""
+    from chainrule.playground.pace import FIRST_SPEED
     from chainrule.playground.session import Session
 
     session = Session(caps=caps)
+    session.pace.set(FIRST_SPEED)
     if link is not None:
         answer = session.do({"do": "link", "text": link})
         if answer.kind == "error":

@@ -21,6 +21,7 @@ from chainrule.cli.foreign_words import system_words
 from chainrule.cli.help_pages import Option, Speaking, told
 from chainrule.cli.inspect import inspect
 from chainrule.cli.language import clicks_words, decided, spoken_in
+from chainrule.cli.learn import learn
 from chainrule.cli.plan import plan
 from chainrule.cli.play import play
 from chainrule.cli.predict import predict
@@ -198,6 +199,6 @@ def chainrule(ctx: click.Context) -> None:
 
 for _command in (
     train, resume, tune, predict, evaluate, explain, inspect, compare, draw, check, figures, export,
-    play, plan,
+    play, plan, learn,
 ):  # fmt: skip
     chainrule.add_command(_command)

@@ -64,16 +64,19 @@ class PlainWay(Way):
         sizes = (x.shape[1], *self.hidden, self.outputs)
         parameters = sum((a + 1) * b for a, b in pairwise(sizes))
         check_memory(self.hidden, parameters * options.ensemble)
-        self.networks = [self._network(sizes, seed) for seed, _ in self.seeds]
+        self.networks = [
+            self._network(sizes, seed, own.get("dropout", options.dropout or 0.0))
+            for own, (seed, _) in zip(self.drawn, self.seeds, strict=True)
+        ]
 
-    def _network(self, sizes: tuple[int, ...], seed: int) -> Sequential:
+    def _network(self, sizes: tuple[int, ...], seed: int, dropout: float) -> Sequential:
         classes = self.preparation.classes
         return plain_network(
             sizes[0],
             self.hidden,
             self.outputs,
             activation=self.activation,
-            dropout=self.options.dropout or 0.0,
+            dropout=dropout,
             loss=SoftmaxWithLoss(label_smoothing=self.smoothing) if classes else MeanSquaredError(),
             seed=seed,
         )

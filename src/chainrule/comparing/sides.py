@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -24,6 +22,7 @@ from chainrule.storage.container import unpack
 from chainrule.storage.folder import CheckpointFolder, trainings_in
 from chainrule.storage.reading import read_bytes
 from chainrule.training.checkpoints import NETWORKS
+from chainrule.training.digests import digest
 from chainrule.training.run_settings import model_settings
 from chainrule.training.state import Training
 
@@ -247,12 +246,11 @@ def _read(path: str, one: Checkpoint | None = None) -> _Read:
 def _settings(checkpoint: Checkpoint) -> dict[str, Any]:
     """What the training goes by, the versions that it was written with, and what it began with."""
     state = checkpoint.state
-    first = json.dumps(state["first"]["generator"], sort_keys=True, default=str)
     return {
         **{name: value for name, value in checkpoint.settings.items() if name not in WHAT},
         "engine": state["engine"],
         "threads": state["threads"],
-        "generator": hashlib.sha256(first.encode()).hexdigest(),
+        "generator": digest(state["first"]["generator"]),
         **checkpoint.versions,
     }
 

@@ -23,8 +23,8 @@ from chainrule.datasets.parts import (
 )
 from chainrule.datasets.table import Table
 from chainrule.datasets.targets import moments
-from chainrule.datasets.wording import quoted, some
-from chainrule.lang.messages import Text, _, _n, listed, sentences
+from chainrule.datasets.wording import advice, in_list, quoted, some, typed
+from chainrule.lang.messages import Spelled, Text, _, _n, listed, sentences
 
 __all__ = ["ENCODINGS", "Encoding", "filled_notes", "fit_columns"]
 
@@ -34,6 +34,8 @@ TOO_MANY_TEXTS = 1000
 FEW_CATEGORIES = 9
 #: Gaps in more columns than this are told in one sentence.
 FEW_GAPS = 5
+#: Of categories with more letters in all fewer are told.
+FEW_LETTERS = 160
 #: Where the smooth clipping of robust scaling ends: |x| < 3.
 CLIP = 3.0
 
@@ -302,7 +304,10 @@ def _alike_note(
     categories: Sequence[str], binary: bool, columns: Sequence[tuple[str, int]]
 ) -> Text:
     """The sentence about the columns of the same categories."""
-    names = some(categories, text_of=lambda category: category or _("(missing)"))
+    most = 12 if sum(map(len, categories[:12])) <= FEW_LETTERS else 4
+    names = some(
+        categories, most, lambda category: in_list(category) if category else _("(missing)")
+    )
     which = some(columns, text_of=lambda column: quoted(column[0]))
     missing = sum(count for _name, count in columns)
     several, count = len(columns) > 1, len(categories)
@@ -334,7 +339,7 @@ def _fit_text(
     distinct, rows, column = len(present), len(table), quoted(name)
     too_many = distinct > TOO_MANY_TEXTS and not encoding.embedded
     if too_many or (distinct > MANY_TEXTS and distinct * 2 > rows - missing):
-        notes.append(_left_out_note(column, present, rows - missing))
+        notes.append(_left_out_note(name, present, rows - missing))
         return []
     if not present:
         notes.append(_("{column} was left out: it holds no text at all.", column=column))
@@ -389,16 +394,29 @@ def _scaled_codes(column: Vector, codes: Sequence[float]) -> list[float]:
     return [z / float(np.hypot(1.0, z / CLIP)) for z in scaled]
 
 
-def _left_out_note(column: str, present: Sequence[str], rows: int) -> Text:
+def _left_out_note(name: str, present: Sequence[str], rows: int) -> Text:
     distinct = len(present)
     note: Text = _(
         "{column} was left out: {count} distinct texts in {rows} rows.",
-        column=column,
+        column=quoted(name),
         count=distinct,
         rows=rows,
     )
+    dates = [category for category in present if day_of(category, False) is not None]
+    if len(dates) == distinct:  # of which the table's own notes speak
+        return note
+    if 2 * len(dates) > distinct:
+        other = next(category for category in present if category not in dates)
+        option = Spelled(f"kinds={{{name!r}: 'date'}}", command=f"--date {typed(name)}")
+        hint: Text = _(
+            "(Most are dates, such as {text}. As dates, with {other} and the like missing: {option}.)",
+            text=quoted(dates[0], 40),
+            other=quoted(other, 40),
+            option=option,
+        )
+        return sentences(note, advice(hint))
     digits = [category for category in present if NEARLY_NUMBER.fullmatch(category)]
-    if 2 * len(digits) > distinct and not all(day_of(c, False) is not None for c in digits):
+    if 2 * len(digits) > distinct:
         hint = _(
             "(If they are numbers, such as {text}, write them as 12.5.)",
             text=quoted(digits[0], 40),

@@ -11,6 +11,9 @@ A good predictor is no giveaway, however good it is. What is looked for is a rul
   with a gap between them are told apart by a good predictor;
 * a number to predict is a linear function of the column, up to the digits that both are written with;
 * or rises or falls with the number of the rows.
+
+What only numbers the rows tells nothing of the target, and gives nothing away; but rows that stand
+side by side are often alike, and new ones have other numbers. So it is spoken of, too.
 """
 
 from __future__ import annotations
@@ -34,6 +37,8 @@ ENOUGH, FIRST_LOOK = 100_000, 1_000
 EXCEPTIONS, LEAST = 0.01, 10
 #: Rows of a number to predict that show a rule.
 LEAST_ROWS = 20
+#: In fewer rows any column of whole numbers may have each but once.
+COUNTED = 100
 #: Near a border between classes are so many rows on both sides; they lie this much farther apart than others.
 NEAR, APART = 5, 2.0
 #: The part of the variance that a linear function leaves: by itself, and where rounding explains it.
@@ -69,10 +74,26 @@ def giveaway_notes(
                 how = _of_number(known, t, len(table), target, name)
             if how:
                 yield _note(name, target, how)
+            elif len(table) >= COUNTED and known is not None and _numbers_rows(known, len(table)):
+                yield _counter_note(name)
+
+
+def _without(name: str) -> Text:
+    option = Spelled(f"table.drop({name!r})", command=f"--without {typed(name)}")
+    return advice(_("(Without it: {option}.)", option=option))
+
+
+def _counter_note(name: str) -> Text:
+    return sentences(
+        _(
+            "{column} numbers the rows: new ones will have other numbers, of which nothing is known.",
+            column=quoted(name),
+        ),
+        _without(name),
+    )
 
 
 def _note(name: str, target: str, how: str) -> Text:
-    out = f"table.drop({name!r})"
     return sentences(
         _(
             "{column} tells {target} by itself, since {how}: is it known when you predict?",
@@ -80,9 +101,7 @@ def _note(name: str, target: str, how: str) -> Text:
             target=quoted(target),
             how=how,
         ),
-        advice(
-            _("(Without it: {option}.)", option=Spelled(out, command=f"--without {typed(name)}"))
-        ),
+        _without(name),
     )
 
 
@@ -188,13 +207,19 @@ def _of_number(x: Vector, t: Vector, rows: int, target: str, name: str) -> str:
             left <= ROUNDED and (off > rounding).sum() <= _exceptions(t)
         ):
             return _formula(target, slope, name, start, max(rounding, 1e-6 * float(np.ptp(t))))
-    whole = bool((x == np.floor(x)).all()) and -1 <= x.min() <= 0.1 * rows and x.max() <= 2 * rows
-    if whole and len(np.unique(x)) == len(x):
+    if _numbers_rows(x, rows):
         steps = np.sign(np.diff(t[np.argsort(x)]))
         down, up = int((steps < 0).sum()), int((steps > 0).sum())
         if down + up >= LEAST and min(down, up) <= EXCEPTIONS * (down + up):
             return _("it numbers the rows, which are sorted by {target}", target=target)
     return ""
+
+
+def _numbers_rows(x: Vector, rows: int) -> bool:
+    """Whether the numbers x count the rows, of which there are so many and may have been some more."""
+    if len(x) < LEAST_ROWS or not (x == np.floor(x)).all():
+        return False
+    return -1 <= x.min() <= 0.1 * rows and x.max() <= 2 * rows and len(np.unique(x)) == len(x)
 
 
 def _formula(target: str, slope: float, name: str, start: float, least: float) -> str:

@@ -6,7 +6,6 @@ alone; the same rules then apply to all later rows.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from functools import partial
@@ -18,9 +17,10 @@ import numpy.typing as npt
 from chainrule.datasets.columns import short
 from chainrule.datasets.dates import date_part
 from chainrule.datasets.described import VERSION, check_json, part_from_json, part_to_json
-from chainrule.datasets.fitting import ENCODINGS, EncodingName, filled_notes, fit_columns
+from chainrule.datasets.fitting import ENCODINGS, EncodingName, fit_columns
 from chainrule.datasets.forms import Form, Kind
 from chainrule.datasets.giveaways import giveaway_notes
+from chainrule.datasets.new_rows import check_columns, is_number, new_row_notes
 from chainrule.datasets.note_json import message_from_json, message_to_json
 from chainrule.datasets.parts import (
     CodeColumn,
@@ -32,11 +32,10 @@ from chainrule.datasets.parts import (
     WordColumn,
     category_ids,
     part_columns,
-    part_ids,
 )
 from chainrule.datasets.table import Table, in_blocks
 from chainrule.datasets.targets import Target, Task, fit_target, labels_in
-from chainrule.datasets.wording import absent, at_column, quoted, some
+from chainrule.datasets.wording import at_column, quoted, some
 from chainrule.errors import DataError, FormatError, SettingError, nearest, shown
 from chainrule.lang.messages import Spelled, Text, _, _n, _p, listed, sentences
 
@@ -339,6 +338,45 @@ class Preprocessor:
         """
         return type(self)(name, rule, self._parts, self._notes)
 
+    def only(self, features: Sequence[str]) -> Preprocessor:
+        """The same rules for some of its `features`, in this order; for a network that takes only these.
+
+        Raises:
+            SettingError: a feature that is none of its own, or that is asked for twice.
+
+        >>> prepared = Preprocessor.fit(Table({"a": [1, 2], "b": [3, 5], "t": ["p", "q"]}), "t")
+        >>> prepared.only(["b"]).transform(Table({"b": [4]})).tolist()
+        [[0.0]]
+        """
+        if len(set(features)) < len(features):
+            raise SettingError(
+                _("only takes every feature once. Got {features}.", features=shown(list(features)))
+            )
+        single: dict[str, Part] = {}
+        for part in self._parts:
+            if isinstance(part, TextColumn):
+                ones = (replace(part, categories=(category,)) for category in part.categories)
+                single |= dict(zip(part.features, ones, strict=True))
+            else:
+                single[part.features[0]] = part
+        parts: list[Part] = []
+        for name in features:
+            if name not in single:
+                known = nearest(name, self.features)
+                raise SettingError(
+                    _("There is no feature {name}; {nearest}.", name=shown(name), nearest=known)
+                )
+            part, last = single[name], parts[-1] if parts else None
+            if (
+                isinstance(part, TextColumn)
+                and isinstance(last, TextColumn)
+                and (type(part), part.name) == (type(last), last.name)
+            ):
+                parts[-1] = replace(last, categories=last.categories + part.categories)
+            else:
+                parts.append(part)
+        return type(self)(self._target, self._rule, parts, self._notes, self._form)
+
     def transform(self, table: Table, dtype: npt.DTypeLike = np.float32) -> npt.NDArray[Any]:
         """The table's rows as x float32 (n, len(features)); other columns are ignored.
 
@@ -348,7 +386,7 @@ class Preprocessor:
             DataError: a column is absent, or holds texts where the training rows have numbers,
                 or a number too far from them for float32.
         """
-        self._check_columns(table)
+        check_columns(table, self._parts)
         if table.on_disk:
             return in_blocks(table, partial(self.transform, dtype=dtype))
         out = np.zeros((len(table), len(self.features)), dtype)
@@ -450,7 +488,7 @@ class Preprocessor:
         table.require(self._target)
         if table.kind(self._target) == "text":
             cells = table[self._target].tolist()
-            row = next((i for i, cell in enumerate(cells) if not _is_number(cell)), 0)
+            row = next((i for i, cell in enumerate(cells) if not is_number(cell)), 0)
             raise DataError(
                 _(
                     "{where}: numbers are needed, as in training. Got {text}.",
@@ -603,84 +641,8 @@ class Preprocessor:
         >>> prepared.warnings_for(Table({"a": [None, 2]}))
         ("1 missing cell in 'a' was filled with the training median 1.5.",)
         """
-        self._check_columns(table)
-        counts = table.missing_counts()
-        gaps: list[tuple[str, int, float]] = []
-        known: dict[tuple[str, bool], TextColumn] = {}
-        for part in self._parts:
-            if isinstance(part, NumberColumn):
-                if counts.get(part.name) and part.of is None:
-                    gaps.append((part.name, counts[part.name], part.median))
-            elif not isinstance(part, FlagColumn):
-                beside = isinstance(part, WordColumn)
-                before = known.get((part.name, beside))
-                categories = (
-                    part.categories if before is None else before.categories + part.categories
-                )
-                known[part.name, beside] = (WordColumn if beside else TextColumn)(
-                    part.name, categories
-                )
-        warnings = filled_notes(gaps)
-        for (name, beside), part in known.items():
-            new = part_ids(table, part) < 0
-            if beside:
-                words = table.words(name)
-                new &= np.zeros(len(table), bool) if words is None else words.codes >= 0
-            unseen = int(new.sum())
-            if unseen:
-                warnings.append(
-                    _n(
-                        "{n} cell in {column} holds a text that the training rows do not have, and became"
-                        " zeros.",
-                        "{n} cells in {column} hold texts that the training rows do not have, and became"
-                        " zeros.",
-                        unseen,
-                        column=quoted(name),
-                    )
-                )
-        return tuple(warnings)
-
-    def _check_columns(self, table: Table) -> None:
-        lost = [name for name in self.columns if name not in table]
-        if lost:
-            free = [name for name in table.names if name not in self.columns]
-            raise DataError(absent(table.source, lost, free, some(table.names)))
-        wrong = [
-            part.name
-            for part in self._parts
-            if isinstance(part, NumberColumn) and not part.of and table.kind(part.name) == "text"
-        ]
-        if wrong:
-            raise self._texts_in(table, wrong)
-
-    def _texts_in(self, table: Table, names: Sequence[str]) -> DataError:
-        """The error about texts in these columns, which were numbers in training."""
-        columns: list[Text] = []
-        first = None
-        for name in names[:5]:
-            cells = table[name].tolist()
-            bad = [i for i, cell in enumerate(cells) if cell and not _is_number(cell)]
-            first = table.location_of(bad[0], name) if bad and first is None else first
-            examples: Text = listed(
-                _("{cell} ({line})", cell=quoted(cells[i], 40), line=table.line_of(i))
-                for i in bad[:3]
-            )
-            if len(bad) > 3:
-                examples = _("{cells}, and {count} more", cells=examples, count=len(bad) - 3)
-            column = quoted(name)
-            columns.append(
-                _("column {column}: {cells}", column=column, cells=examples or _("no number"))
-            )
-        if len(names) > 5:
-            columns.append(_n("and {n} more column", "and {n} more columns", len(names) - 5))
-        return DataError(
-            _(
-                "{where}: texts where the training rows have numbers. Got {columns}. Correct the cells, or"
-                " leave them empty.",
-                where=first or table.source,
-                columns=listed(columns, "clauses"),
-            )
-        )
+        check_columns(table, self._parts)
+        return new_row_notes(table, self._parts)
 
     def to_json(self) -> dict[str, Any]:
         """The rules as plain lists, numbers and texts, for `json`; `from_json` takes them back.
@@ -743,10 +705,3 @@ class Preprocessor:
             list(map(message_from_json, messages, data["notes"])),
             Form(**data["form"]) if data.get("form") else None,
         )
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        return math.isfinite(float(cell))
-    except ValueError:
-        return False

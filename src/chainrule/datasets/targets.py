@@ -16,13 +16,15 @@ from chainrule.datasets.table import Table
 from chainrule.datasets.wording import at_column, counted, quoted, some
 from chainrule.datasets.writings import parse_number
 from chainrule.errors import DataError
-from chainrule.lang.messages import Spelled, Text, _
+from chainrule.lang.messages import Spelled, Text, _, _n
 
 __all__ = ["Target", "Task", "fit_target", "labels_in", "moments"]
 
 Task = Literal["classification", "regression"]
 FEW_CLASSES = 20
 MANY_TEXTS = 50
+#: A hundredth of the rows with so much of the variance is spoken of.
+MOST = 0.8
 LARGEST_TARGET = 1e300  # predictions some deviations away must still be finite
 CLASSIFICATION = Spelled("task='classification'", command="--task classification")
 REGRESSION = Spelled("task='regression'", command="--task regression")
@@ -129,7 +131,31 @@ def fit_target(table: Table, target: str, task: str, notes: list[Text]) -> Targe
             std=spread,
         )
     )
+    few, share = _largest(values, center)
+    if share >= MOST:
+        notes.append(
+            _n(
+                "{column} is very unequal: {n} of {rows} rows has {share:.0%} of its variance, so errors and"
+                " scores go by that one. If ratios count more than differences, predict its logarithm.",
+                "{column} is very unequal: {n} of {rows} rows have {share:.0%} of its variance, so errors and"
+                " scores go by these. If ratios count more than differences, predict its logarithm.",
+                few,
+                column=quoted(target),
+                rows=len(values),
+                share=share,
+            )
+        )
     return Target("regression", None, center, spread, (float(distinct[0]), float(distinct[-1])))
+
+
+def _largest(values: npt.NDArray[np.float64], center: float) -> tuple[int, float]:
+    """A hundredth of the rows, and the part of the variance that those farthest from the mean have."""
+    few = len(values) // 100
+    if not few:
+        return 0, 0.0
+    far = np.abs(values - center)
+    squares = (far / far.max()) ** 2
+    return few, float(np.partition(squares, -few)[-few:].sum() / squares.sum())
 
 
 def labels_in(table: Table, target: str, task: str) -> dict[str, int] | None:

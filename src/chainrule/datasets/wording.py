@@ -17,6 +17,7 @@ __all__ = [
     "at_line",
     "counted",
     "dates_note",
+    "in_list",
     "no_rows",
     "quoted",
     "some",
@@ -87,6 +88,15 @@ def some(
     return _("{names} and {count} more", names=listed(first), count=len(parts) - most)
 
 
+def in_list(text: str) -> str:
+    """A text as a part of a list: in quotes if it might be taken for several parts.
+
+    >>> in_list("Loss"), in_list("Loss, Theft")
+    ('Loss', "'Loss, Theft'")
+    """
+    return quoted(text) if not text.isprintable() or set(text) & set(",;、") else text
+
+
 def counted(pair: tuple[object, int]) -> Text:
     """A thing and its count.
 
@@ -94,6 +104,7 @@ def counted(pair: tuple[object, int]) -> Text:
     ('Ulm (3)', 'Ulm（3）')
     """
     name, count = pair
+    name = in_list(name) if isinstance(name, str) else name
     return _("{name} ({count})", name=name, count=count)
 
 

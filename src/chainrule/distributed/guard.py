@@ -5,18 +5,25 @@ from __future__ import annotations
 import atexit
 import functools
 import os
-import struct
 import sys
-import sysconfig
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any
 
-import numpy as np
-
+from chainrule.distributed.lines import Lines
+from chainrule.distributed.signs import (
+    ABORTS,
+    COMPUTES,
+    ENDS,
+    USERS,
+    WAITS,
+    Sign,
+    doing,
+    place_of_call,
+)
 from chainrule.lang.languages import chosen
 from chainrule.lang.messages import Text, _, in_language
 
@@ -28,15 +35,6 @@ LOOK = 0.25
 GRACE = 2.0
 #: Seconds after which a rank that the others wait for counts as hung, if nobody says.
 HANGS = 300.0
-#: The numbers of the messages that say that a rank has ended, and that it lives.
-ENDED, LIVES = 1, 2
-#: A sign of life: what the rank does, how many calls it has made, and where it is.
-SIGN = struct.Struct("<cq151s")
-WAITS, COMPUTES, USERS = b"w", b"c", b"u"
-#: Where Python's own modules and installed packages are; what is elsewhere is the user's.
-HOMES = tuple(
-    sysconfig.get_paths()[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")
-)
 
 
 class Guard:
@@ -45,8 +43,9 @@ class Guard:
     A thread looks four times a second. Each rank sends signs of life to the next one, which is its judge:
     after `timeout` seconds of waiting in one call, a rank has hung that sent no sign for so long, or that
     was in one place of the user's code. In chainrule's own code (a step, an evaluation, writing a
-    checkpoint) it may take any time. Time in which the judge itself was stopped does not count, so
-    that a job that slept as a whole goes on.
+    checkpoint) it may take any time; but if every rank waits in one call for so long, none will ever
+    come: they have made different calls. Time in which the judge itself was stopped does not count, so
+    that a job that slept as a whole goes on. The thread makes no call of MPI, which may not allow it.
     """
 
     def __init__(self, mpi: Any) -> None:
@@ -55,30 +54,34 @@ class Guard:
         self.timeout = HANGS
         #: What is told of the end of the job, and by whom.
         self.tell: Callable[[Text], None] = _tell
-        self.ended: set[int] = set()
         #: When the call began in which this rank waits for others; None outside of such calls.
         self._since: float | None = None
-        self._calls = 0
+        #: What it waits in, and how many such calls it has made.
+        self._name, self._bytes, self._calls = "", 0, 0
         #: The rank that this one judges, its latest sign, and for how long there has been no other.
         self._judged = (self.rank - 1) % self.size
-        self._sign, self._silent, self._still = (COMPUTES, 0, b""), 0.0, 0.0
+        self._sign, self._silent, self._still = Sign(COMPUTES), 0.0, 0.0
         #: The call in which this rank waits, and for how long.
         self._call, self._waited = 0, 0.0
-        self._sending: Any = None
+        #: How many ranks in a row, up to this one, wait for too long, and for how long that is all.
+        self._stuck, self._all_stuck = 0, 0.0
         self._leaving = threading.Event()
         self._before = sys.excepthook
-        self._watch: threading.Thread | None = None
         if self.size == 1:
             return
         sys.excepthook = self._on_error
+        self._lines = Lines(self.ranks)
+        if self.rank == 0:
+            for rank in self._lines.lost:
+                self.tell(_unguarded(rank, (rank + 1) % self.size))
         atexit.register(self._leave)
-        if mpi.Query_thread() == mpi.THREAD_MULTIPLE:
-            self._watch = threading.Thread(target=self._look, name="chainrule-ranks", daemon=True)
-            self._watch.start()
+        self._watch = threading.Thread(target=self._look, name="chainrule-ranks", daemon=True)
+        self._watch.start()
 
     @contextmanager
-    def waiting(self) -> Iterator[None]:
-        """Within it, this rank waits for all others."""
+    def waiting(self, name: str, nbytes: int = 0) -> Iterator[None]:
+        """Within it, this rank waits for all others, in a call of this name and so many bytes."""
+        self._name, self._bytes = name, nbytes
         self._calls += 1
         self._since = time.monotonic()
         try:
@@ -86,12 +89,18 @@ class Guard:
         finally:
             self._since = None
 
-    def abort(self, why: Text) -> None:
-        """End the job: every rank, at once."""
-        self.tell(why)
+    def abort(self, why: Text | None) -> None:
+        """End the job: every rank, at once; None if another has said why."""
+        if why is not None:
+            self.tell(why)
         sys.stdout.flush()
         sys.stderr.flush()
-        self.ranks.Abort(1)
+        own = threading.current_thread() is threading.main_thread()
+        if own or self.mpi.Query_thread() == self.mpi.THREAD_MULTIPLE:
+            self.ranks.Abort(1)
+        # MPI may not be called here: the ranks pass it on, each to the next, and end by themselves.
+        self._lines.send(Sign(ABORTS, self._calls))
+        os._exit(1)
 
     def _on_error(
         self, kind: type[BaseException], error: BaseException, trace: TracebackType | None
@@ -113,57 +122,63 @@ class Guard:
         while not self._leaving.wait(LOOK):
             now = time.monotonic()
             passed, last = min(now - last, 2 * LOOK), now  # this process may have been stopped
+            self._count(passed)
             self._take()
-            self._live()
-            why = self._early() or self._hung(passed)
+            if self._sign.does == ABORTS:
+                self.abort(None)
+            self._lines.send(self._own_sign())
+            why = self._early() or self._hung() or self._apart(passed)
             if why is not None:
                 self.abort(why)
 
-    def _take(self) -> None:
-        """Take the messages of ranks that have ended, and the signs of life."""
-        status = self.mpi.Status()
-        while self.ranks.Iprobe(self.mpi.ANY_SOURCE, ENDED, status):
-            self.ranks.Recv(np.zeros(1, np.uint8), status.Get_source(), ENDED)
-            self.ended.add(status.Get_source())
-        sign = np.zeros(SIGN.size, np.uint8)
-        while self.ranks.Iprobe(self._judged, LIVES):
-            self.ranks.Recv(sign, self._judged, LIVES)
-            does, calls, where = SIGN.unpack(sign.tobytes())
-            if does != USERS or calls != self._sign[1]:
-                self._still = 0.0
-            self._sign, self._silent = (does, calls, where.rstrip(b"\0")), 0.0
-
-    def _live(self) -> None:
-        """Send a sign of life, unless the one before has not arrived."""
-        if self._sending is not None and not self._sending.Test():
-            return
-        does, where = (WAITS, "") if self._since is not None else _doing()
-        sign = np.frombuffer(SIGN.pack(does, self._calls, where.encode()[-150:]), np.uint8)
-        self._sending = self.ranks.Isend(sign, (self.rank + 1) % self.size, LIVES)
-
-    def _early(self) -> Text | None:
-        """What is wrong if another rank has ended while this one waits."""
-        since = self._since
-        if not self.ended or since is None or time.monotonic() - since <= GRACE:
-            return None
-        return _(
-            "rank {gone} of {size} ended before the training was over, and rank {rank}"
-            " waits for it; the job ends.",
-            gone=min(self.ended),
-            size=self.size,
-            rank=self.rank,
-        )
-
-    def _hung(self, passed: float) -> Text | None:
-        """What is wrong if the rank that this one judges has hung."""
+    def _count(self, passed: float) -> None:
+        """Count the time that has passed since the last look."""
         if self._since is None or self._calls != self._call:
             self._call, self._waited = self._calls, 0.0
         self._waited += passed
         self._silent += passed
         self._still += passed
-        if self._since is None or self._judged in self.ended or self._waited < self.timeout:
+
+    def _take(self) -> None:
+        """Take the signs of the rank that this one judges."""
+        for sign in self._lines.take():
+            if sign.does != USERS or sign.calls != self._sign.calls:
+                self._still = 0.0
+            self._sign, self._silent = sign, 0.0
+
+    def _own_sign(self) -> Sign:
+        """The sign of this rank."""
+        before = self._sign.stuck if self._silent < self.timeout else 0
+        late = self._since is not None and self._waited >= self.timeout
+        self._stuck = min(before + 1, self.size) if late else 0
+        if self._since is None:
+            does, where = doing()
+            return Sign(does, self._calls, where=where)
+        return Sign(WAITS, self._calls, self._stuck, self._bytes, self._name, place_of_call())
+
+    def _early(self) -> Text | None:
+        """What is wrong if the rank before has ended while this one waits."""
+        since = self._since
+        if not self._gone or since is None or time.monotonic() - since <= GRACE:
             return None
-        does, _calls, where = self._sign
+        return _(
+            "rank {gone} of {size} ended before the training was over, and rank {rank}"
+            " waits for it; the job ends.",
+            gone=self._judged,
+            size=self.size,
+            rank=self.rank,
+        )
+
+    @property
+    def _gone(self) -> bool:
+        """Whether the rank before has said that it ends, or has ended without a word."""
+        cut = not self._lines.open and self._judged not in self._lines.lost
+        return cut or self._sign.does == ENDS
+
+    def _hung(self) -> Text | None:
+        """What is wrong if the rank that this one judges has hung."""
+        if self._since is None or self._waited < self.timeout or not self._lines.open:
+            return None
         told = {"rank": self._judged, "size": self.size, "seconds": self.timeout}
         if self._silent >= self.timeout:
             return _(
@@ -171,31 +186,56 @@ class Guard:
                 " it: its process is stopped, or its machine is out of reach; the job ends.",
                 **told,
             )
-        if does == USERS and self._still >= self.timeout:
+        if self._sign.does == USERS and self._still >= self.timeout:
             return _(
                 "rank {rank} of {size} has been in {where} for {seconds:g} s, and the others wait for it;"
                 " the job ends. If that takes so long, give more time: MPICommunicator(timeout=...), or"
                 " --rank-timeout.",
-                where=where.decode(errors="replace"),
+                where=self._sign.where,
                 **told,
             )
         return None
+
+    def _apart(self, passed: float) -> Text | None:
+        """What is wrong if every rank waits: the first to say so are those whose calls differ."""
+        self._all_stuck = self._all_stuck + passed if self._stuck == self.size else 0.0
+        if self._stuck < self.size:
+            return None
+        mine, theirs = self._own_sign(), self._sign
+        told = {"size": self.size, "seconds": self.timeout}
+        if mine.which != theirs.which:
+            return _(
+                "all {size} ranks have waited for each other for {seconds:g} s, in different calls: rank"
+                " {rank} in {call}, rank {other} in {its}; the job ends. Callbacks have to do the same on"
+                " every rank.",
+                rank=self.rank,
+                other=self._judged,
+                call=_call(mine),
+                its=_call(theirs),
+                **told,
+            )
+        if self._all_stuck < GRACE:
+            return None
+        return _(
+            "all {size} ranks have waited for {seconds:g} s in {call}, and nothing comes: what MPI sends is"
+            " lost, or takes so long; the job ends. If it does, give more time:"
+            " MPICommunicator(timeout=...), or --rank-timeout.",
+            call=_call(mine),
+            **told,
+        )
 
     def _leave(self) -> None:
         """Say that this rank ends, and wait until the others do: that MPI would do, too, and not sleep."""
         if self.mpi.Is_finalized():
             return
         self._leaving.set()
-        if self._watch is None:
-            return
         self._watch.join()
-        others = set(range(self.size)) - {self.rank}
-        told = [self.ranks.Isend(np.zeros(1, np.uint8), other, ENDED) for other in others]
-        told += [] if self._sending is None else [self._sending]
+        self._lines.send(Sign(ENDS, self._calls))
         sys.stdout.flush()
-        while not (others <= self.ended and self.mpi.Request.Testall(told)):
-            self._take()
+        others = self.ranks.Ibarrier()
+        while not others.Test():
             time.sleep(0.01)
+        self._lines.close()
 
 
 @functools.cache
@@ -208,18 +248,18 @@ def _tell(why: Text) -> None:
     print(in_language(why, chosen()), file=sys.stderr)
 
 
-def _doing() -> tuple[bytes, str]:
-    """Whether the main thread is in the user's code or in chainrule's, and where in the user's.
+def _call(sign: Sign) -> Text:
+    """What a rank waits in."""
+    name = f"{sign.call}, {sign.size:,} B" if sign.size else sign.call
+    if not sign.where:
+        return _("{call} (call {n:,})", call=name, n=sign.calls)
+    return _("{call} (call {n:,}, from {where})", call=name, n=sign.calls, where=sign.where)
 
-    What either calls in other packages counts as its own.
-    """
-    frame: FrameType | None = sys._current_frames().get(threading.main_thread().ident or 0)
-    while frame is not None:
-        name, file = frame.f_globals.get("__name__", ""), frame.f_code.co_filename
-        if name.partition(".")[0] == "chainrule":
-            break
-        if name == "__main__" or not file.startswith((*HOMES, "<")):
-            place = f"{os.path.basename(file)}:{frame.f_lineno} ({frame.f_code.co_name})"
-            return USERS, place
-        frame = frame.f_back
-    return COMPUTES, ""
+
+def _unguarded(rank: int, judge: int) -> Text:
+    return _(
+        "rank {judge} cannot be reached by rank {rank} over TCP, which the ranks watch each other by: if"
+        " rank {rank} hangs, nobody notices.",
+        judge=judge,
+        rank=rank,
+    )

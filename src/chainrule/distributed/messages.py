@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -56,6 +57,8 @@ class Messages:
                     size=self.size,
                 )
             )
+        #: The seconds that adding up has taken, with the wait for other ranks.
+        self.seconds = 0.0
         # The loss goes with gradients of its own dtype.
         flats = sorted(
             network._flatten_parameters(), key=lambda flat: flat.data.dtype != network.dtype
@@ -74,9 +77,14 @@ class Messages:
 
     def add_up(self, array: Array) -> None:
         """Put the sum over all ranks into an array: the same bits everywhere."""
-        if not self.reproducible:
+        began = time.perf_counter()
+        if self.reproducible:
+            self._add_up_in_pairs(array)
+        else:
             self.communicator.all_reduce(array)
-            return
+        self.seconds += time.perf_counter() - began
+
+    def _add_up_in_pairs(self, array: Array) -> None:
         distance = 1
         while distance < self.size:
             array += self.communicator.exchange(array, self.rank ^ distance)

@@ -54,24 +54,24 @@ class MPICommunicator:
 
     def all_reduce(self, array: Array) -> None:
         """Put the sum of all ranks' arrays into each of them."""
-        with self._guard.waiting():
+        with self._guard.waiting("all_reduce", array.nbytes):
             self._ranks.Allreduce(self._mpi.IN_PLACE, array)
 
     def broadcast(self, array: Array) -> None:
         """Put the array of rank 0 into those of all others."""
-        with self._guard.waiting():
+        with self._guard.waiting("broadcast", array.nbytes):
             self._ranks.Bcast(array, 0)
 
     def exchange(self, array: Array, other: int) -> Array:
         """Send an array to another rank, which calls this with the number of this one; gives its."""
         got = np.empty_like(array)
-        with self._guard.waiting():
+        with self._guard.waiting("exchange", array.nbytes):
             self._ranks.Sendrecv(array, other, recvbuf=got, source=other)
         return got
 
     def barrier(self) -> None:
         """Wait until all ranks are here."""
-        with self._guard.waiting():
+        with self._guard.waiting("barrier"):
             self._ranks.Barrier()
 
     def __reduce__(self) -> tuple[type[MPICommunicator], tuple[float]]:

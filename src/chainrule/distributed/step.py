@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from chainrule.aligned import room
-from chainrule.distributed.communicator import Communicator, part_of
+from chainrule.distributed.communicator import part_of
 from chainrule.distributed.messages import Messages, add_in_pairs
 from chainrule.engine.cache import ProgramCache
 from chainrule.engine.compiled.values import NotCompilable
@@ -40,13 +40,10 @@ class ShardedStep:
         x: Array,
         t: Array,
         w: Array | None,
-        communicator: Communicator,
-        wishes: Callable[[], bool] = lambda: False,
-        *,
-        reproducible: bool = False,
+        division: Callable[[Network], Messages],
     ) -> None:
-        self.network, self.communicator = network, communicator
-        self.wishes, self.reproducible = wishes, reproducible
+        """`division`: gives the messages by which ranks share the batches of the network as it is."""
+        self.network, self.division = network, division
         self.x, self.t, self.w = x, t, w
         self.data = (x, t) if w is None else (x, t, w)
         self.source: str | None = None
@@ -58,16 +55,14 @@ class ShardedStep:
         network = self.network
         self._revision = network._revision.number
         self._segments = segments_of(network)
-        messages = self.messages = Messages(
-            network, self.communicator, self.wishes, reproducible=self.reproducible
-        )
+        messages = self.messages = self.division(network)
         each = messages.parts or 1
         #: Into how many parts a batch is divided, and which of them are computed here.
         self.parts = each * messages.size
         self._own = range(each * messages.rank, each * (messages.rank + 1))
         #: What the parts computed here have to add to the gradients.
         self._kept = [
-            room((each, *m.shape), m.dtype) if self.reproducible else None
+            room((each, *m.shape), m.dtype) if messages.reproducible else None
             for m in messages.gradients
         ]
         self._programs: ProgramCache[list[ShardProgram]] = ProgramCache(8)
@@ -137,6 +132,11 @@ class ShardedStep:
             raise self._indivisible(reason) from None
         self.source = programs[0].source
         return programs
+
+    @property
+    def sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        return self.messages.seconds
 
     def segments(self) -> Segments:
         """The arrays to update: the long runs of the flat buffers."""

@@ -30,6 +30,10 @@ class Division(Protocol):
     def parts(self) -> int | None:
         """The parts that this one computes apart; None for as many as it has threads."""
 
+    @property
+    def seconds(self) -> float:
+        """How long adding up has taken so far."""
+
     def add_up(self, array: Array) -> None:
         """Put the sum over all ranks into an array: the same bits everywhere."""
 

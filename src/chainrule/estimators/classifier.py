@@ -64,8 +64,8 @@ class NetworkClassifier(ClassifierMixin, NetworkEstimator):  # type: ignore[misc
             after it, too; "auto": True for the presets for tables, from 50 rows on.
         validation_fraction: the part of the rows held out for early stopping.
         ensemble: how many networks of different seeds, trained at once, answer with their mean.
-        drawn: draw a learning rate, weight decay and the like for each network of the ensemble, and keep
-            those whose mean is best on rows held out; `members_` has the settings and weights of these.
+        drawn: draw a learning rate, dropout, weight decay and the like for each network of the ensemble,
+            and keep those whose mean is best on rows held out; `members_` has their settings and weights.
         categorical_features: names or indices of columns of numbers that are categories;
             "from_dtype": texts and categories of a frame only.
         class_weight: a dict of weights by label, or "balanced".

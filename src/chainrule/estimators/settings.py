@@ -54,6 +54,7 @@ class FitSettings:
     batch_size: int
     lr: float | Schedule | None = None
     weight_decay: float | None = None
+    dropout: float = 0.0
 
     def with_drawn(self, task: Task, settings: Mapping[str, float]) -> FitSettings:
         """These settings with others that were drawn."""
@@ -197,7 +198,9 @@ class EstimatorSettings(BaseEstimator):  # type: ignore[misc]
         hidden = preset.hidden if preset else PLAIN_HIDDEN if chosen is None else chosen
         if preset is not None:
             preset = replace(preset, batch_size=batch, epochs=epochs)
-        return FitSettings(preset, hidden, epochs, batch, self.lr, self.weight_decay)
+        return FitSettings(
+            preset, hidden, epochs, batch, self.lr, self.weight_decay, self.dropout or 0.0
+        )
 
     def _network(self, recipe: FitSettings, x: Array, rows: int, seed: int) -> Sequential:
         """A network for the rows x, of which so many are trained on."""
@@ -205,7 +208,7 @@ class EstimatorSettings(BaseEstimator):  # type: ignore[misc]
         if recipe.preset is None:
             network = plain_network(
                 x.shape[1], recipe.hidden, outputs, activation=self.activation,
-                dropout=self.dropout or 0.0, loss=loss, seed=seed,
+                dropout=recipe.dropout, loss=loss, seed=seed,
             )  # fmt: skip
         else:
             network = recipe.preset.network(
@@ -274,6 +277,8 @@ class EstimatorSettings(BaseEstimator):  # type: ignore[misc]
                     " beginning: give ensemble=32, say, and neither optimizer nor warm_start."
                 )
             )
-        given = [name for name in ("lr", "weight_decay") if getattr(self, name) is not None]
+        given = [
+            name for name in ("lr", "dropout", "weight_decay") if getattr(self, name) is not None
+        ]
         rng = np.random.default_rng(list(seeds))
         return drawn_settings(self.preset_, self.ensemble, rng, given)

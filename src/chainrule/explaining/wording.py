@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-
+from chainrule.explaining.importance import Importance
 from chainrule.lang.messages import Text, _
 from chainrule.training.metrics import in_units
 
@@ -29,18 +27,23 @@ BASELINES: dict[str, Text] = {
 }
 
 
-def lost_text(metric: str, values: npt.NDArray[np.float64]) -> str:
-    """The mean and the standard deviation of what a metric loses over the repeats.
+def lost_text(importance: Importance, metric: str, column: int) -> str:
+    """The mean and the standard deviation of what a metric loses when a column is shuffled.
 
-    >>> lost_text("accuracy", np.array([0.1, 0.2])), lost_text("r2", np.array([-0.5, -0.5]))
-    ('15.0% ± 5.0%', '−0.500 ± 0.000')
+    >>> import numpy as np
+    >>> lost = {"r2": np.array([[-0.5, -0.5]]), "rmse": np.array([[0.1, 0.2]])}
+    >>> found = Importance(("a",), {"r2": 0.9, "rmse": 12.345}, lost, 9)
+    >>> lost_text(found, "r2", 0), lost_text(found, "rmse", 0)
+    ('−0.500 ± 0.000', '0.15 ± 0.05')
     """
+    values = importance.lost[metric][column]
     mean, spread = float(values.mean()), float(values.std())
     mean = round(mean, 3) + 0.0 if metric != "rmse" else mean  # and no -0
     if metric == "accuracy":
         told = f"{mean:.1%} ± {spread:.1%}"
     elif metric == "rmse":
-        told = f"{in_units(mean)} ± {in_units(spread)}"
+        score = importance.scores[metric]
+        told = f"{in_units(mean, score)} ± {in_units(spread, score)}"
     else:
         told = f"{mean:.3f} ± {spread:.3f}"
     return told.replace("-", "−")

@@ -20,7 +20,8 @@ from chainrule.errors import (
     guess,
     shown,
 )
-from chainrule.files.architecture import build, describe, expected_arrays
+from chainrule.files.architecture import build, describe
+from chainrule.files.architecture_checks import expected_arrays
 from chainrule.files.baselines import DAMAGED, NAMES, arrays_of, baselines_in
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, listed, sentences

@@ -509,7 +509,9 @@ class Network:
     def classify(self, x: npt.ArrayLike) -> Array:
         """The class id of every row: the largest score, or for one yes-or-no score its sign."""
         scores: Array = self.predict(x)
-        if isinstance(self.loss, Loss) and self.loss.target == "binary":
+        target = self.loss.target if isinstance(self.loss, Loss) else "values"
+        alone = target == "values" and scores.ndim == 2 and scores.shape[1] == 1
+        if target == "binary" or alone:
             ids: Array = (scores > 0).astype(np.int64)
             return ids[:, 0] if ids.ndim == 2 and ids.shape[1] == 1 else ids
         return np.asarray(scores.argmax(axis=-1))

@@ -56,6 +56,10 @@ class Step(Protocol):
     #: Whether one of the ranks that share it wanted to stop, at the latest step.
     stops: bool
 
+    @property
+    def sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+
     def run(self, rows: Array) -> float:
         """The loss of these rows; the gradients are then in the arrays of `segments()`."""
 
@@ -77,7 +81,7 @@ def segments_of(network: Network) -> Segments:
 class RecordedStep:
     """A network's step, recorded once for each batch size; its program runs in planned buffers."""
 
-    stops = False
+    stops, sent = False, 0.0
 
     def __init__(self, network: Network, x: Array, t: Array, w: Array | None) -> None:
         self.network = network
@@ -117,7 +121,7 @@ class RecordedStep:
 class HandWrittenStep:
     """The step of a hand-written model: its own forward and backward."""
 
-    stops = False
+    stops, sent = False, 0.0
 
     def __init__(self, model: TrainableModel, x: Array, t: Array) -> None:
         self.model, self.x, self.t = model, x, t

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["BETWEEN", "WITHIN", "Link", "Machines", "all_reduce_seconds", "link_of"]
+__all__ = ["BETWEEN", "WITHIN", "Link", "Machines", "Message", "all_reduce_seconds", "link_of"]
 
 
 class Link(NamedTuple):
@@ -17,6 +17,14 @@ class Link(NamedTuple):
     latency: float
     #: Bytes a second.
     bandwidth: float
+
+
+class Message(NamedTuple):
+    """What ranks tell each other at a time: a sum over all, or an exchange of each with one other."""
+
+    nbytes: int
+    #: Of an exchange, by which bits the numbers of the two ranks differ; None: a sum over all.
+    apart: int | None = None
 
 
 #: What is assumed where nothing is measured or given: shared memory as Open MPI has it on a server (two
@@ -67,7 +75,8 @@ class Machines:
     """Machines that have so many ranks each, and what connects ranks within and between them.
 
     A sum is made on each machine first, then over the machines, one rank of each at the network, and
-    what comes of it goes to the others: the time of both, one after the other.
+    what comes of it goes to the others: the time of both, one after the other. Ranks that exchange with
+    those of another machine all do so at the same time, and share its network.
     """
 
     ranks_per_node: int
@@ -82,10 +91,25 @@ class Machines:
         """How many of them are on one machine, at the most."""
         return min(ranks, self.ranks_per_node)
 
-    def seconds(self, messages: Iterable[int], ranks: int) -> float:
-        """The seconds of some sums, each of so many bytes on every rank."""
+    def seconds(self, messages: Iterable[Message], ranks: int) -> float:
+        """The seconds of some messages, one after the other, each of so many bytes on every rank."""
         return sum(
-            all_reduce_seconds(nbytes, self.on_one(ranks), self.within)
-            + all_reduce_seconds(nbytes, self.nodes(ranks), self.between)
-            for nbytes in messages
+            self._sum_seconds(nbytes, ranks)
+            if apart is None
+            else self._exchange_seconds(nbytes, ranks, apart)
+            for nbytes, apart in messages
         )
+
+    def _sum_seconds(self, nbytes: int, ranks: int) -> float:
+        return all_reduce_seconds(nbytes, self.on_one(ranks), self.within) + all_reduce_seconds(
+            nbytes, self.nodes(ranks), self.between
+        )
+
+    def _exchange_seconds(self, nbytes: int, ranks: int, apart: int) -> float:
+        """Ranks are numbered machine by machine; the slowest exchange counts."""
+        machine = [rank // self.ranks_per_node for rank in range(ranks)]
+        leaving = [machine[r] for r in range(ranks) if machine[r] != machine[r ^ apart]]
+        link, sharing = self.within, 1
+        if leaving:
+            link, sharing = self.between, max(map(leaving.count, leaving))
+        return link.latency + sharing * nbytes / link.bandwidth

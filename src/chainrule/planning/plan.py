@@ -64,7 +64,8 @@ def plan(
         T(p) = slowest rank's computing + Σ over its messages of the all-reduce,
         efficiency = T(1) / (p T(p)),
 
-    with T(1) that of one rank on one core. Computing is timed here in some seconds: this very step at
+    with T(1) that of one rank on one core. With reproducible=True a rank computes its share of eight parts,
+    and sums are log₂ p exchanges. Computing is timed here in some seconds: this very step at
     some sizes, alone and on all cores at a time; between and beyond them it follows the cost model. The
     all-reduce is by the alpha-beta model (`planning.links`): on a machine measured, if the extra mpi is
     installed, then over the network of the machines.
@@ -117,7 +118,7 @@ def plan(
     times = measure_steps(steps, batch_size, numbers, cores, speed, fitting)
     within, why = WITHIN, _within_assumed(speed, cores, max(numbers))
     if why is None:
-        measured = measure_link(cores, messages[max(messages)])
+        measured = measure_link(cores, [each.nbytes for each in messages[max(messages)]])
         within, why = (measured, None) if isinstance(measured, Link) else (WITHIN, measured)
     machines = Machines(per_node, within, between)
     planner = Planner(times, machines, messages, reproducible, rows, batch_size)
@@ -130,7 +131,7 @@ def plan(
         least=threshold,
         ranks_per_node=per_node,
         memory=node_memory,
-        messages=tuple(messages[min(messages)]) if messages else (),
+        messages=tuple(each.nbytes for each in messages[min(messages)]) if messages else (),
         within=within,
         between=between,
         within_assumed=why,

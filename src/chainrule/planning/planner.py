@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from chainrule.distributed.messages import PARTS
-from chainrule.planning.links import Machines
+from chainrule.planning.links import Machines, Message
 from chainrule.planning.measured import StepTimes
 from chainrule.planning.results import PlannedStep, RankPlan
 from chainrule.planning.steps import FEW, MORE, RankSteps
@@ -25,7 +25,7 @@ class Planner:
         self,
         times: StepTimes,
         machines: Machines,
-        messages: dict[int, list[int]],
+        messages: dict[int, list[Message]],
         reproducible: bool,
         rows: int | None,
         batch: int,

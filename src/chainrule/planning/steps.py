@@ -6,15 +6,19 @@ import copy
 import functools
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.distributed.messages import Messages
+from chainrule.engine.compiled.values import NotCompilable
 from chainrule.engine.cost import estimate
 from chainrule.networks import Network
 from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
+from chainrule.planning.links import Message
 from chainrule.training import Trainer
 from chainrule.training.cost import step_work
 from chainrule.training.stepper import BUFFER, Stepper
@@ -37,19 +41,18 @@ class _LastRank:
 
     def __init__(self, size: int) -> None:
         self.rank, self.size = size - 1, size
-        self.sent: list[int] = []
+        self.sent: list[Message] = []
 
     def all_reduce(self, array: Array) -> None:
         """Note how much would be sent."""
-        self.sent.append(array.nbytes)
+        self.sent.append(Message(array.nbytes))
 
     def broadcast(self, array: Array) -> None:
         """Nothing comes."""
 
     def exchange(self, array: Array, other: int) -> Array:
-        """Of reproducible sums, which are made in several exchanges: one counts."""
-        if other == self.rank ^ 1:
-            self.sent.append(array.nbytes)
+        """Note how much would be sent, and how far; the other's is taken to be the same."""
+        self.sent.append(Message(array.nbytes, self.rank ^ other))
         return array
 
     def barrier(self) -> None:
@@ -95,8 +98,8 @@ class RankSteps:
         found = estimate(step_work(self.network, self.optimizer, *self.taken(n)), flops)
         return found.compiled if self.engine == "compiled" else found.numpy
 
-    def messages(self, ranks: int) -> list[int]:
-        """The bytes of each sum over so many ranks in a step, in their order."""
+    def messages(self, ranks: int) -> list[Message]:
+        """What so many ranks tell each other in a step, in the order of the sums."""
         stepper, lone = self._stepper(ranks, self.reproducible)
         lone.sent.clear()
         with ignore_fp_errors():
@@ -108,9 +111,13 @@ class RankSteps:
 
         plainly: without the parts of reproducible=True.
         """
-        if self.engine == "compiled":
+        apart = self.reproducible and not plainly
+        if self.engine == "compiled" and not apart:
             return self._fitted(rows)
-        stepper, _lone = self._stepper(ranks, self.reproducible and not plainly)
+        if self.engine == "compiled":
+            with suppress(NotCompilable):  # ranks then train on the NumPy engine
+                return self._in_parts(ranks, rows)
+        stepper, _lone = self._stepper(ranks, apart)
         return self._stepped(stepper, ranks * rows) + self._around
 
     @functools.cached_property
@@ -130,10 +137,33 @@ class RankSteps:
             np.setbufsize(BUFFER)  # as in a training; for this block only
             return _fastest(run)
 
+    def _in_parts(self, ranks: int, rows: int) -> float:
+        """The processor's seconds of a compiled step of a rank's share of the eight parts."""
+        from chainrule.engine.compiled.step import CompiledStep
+
+        batch = ranks * rows
+        division = Messages(self.network, _LastRank(ranks), reproducible=True)
+        data = [(name, a) for name, a in zip("xtw", self.data, strict=True) if a is not None]
+        kernel = CompiledStep(self.network, self.optimizer, data, batch, division=division)
+        epoch = self._epoch(rows)
+        order, starts = self.rows(epoch * batch), np.arange(epoch + 1) * batch
+        rates = kernel.rates(epoch)
+
+        def run(steps: int) -> None:
+            for _epoch in range(steps // epoch):
+                kernel.run(order, starts, rates)
+
+        return _fastest(run, epoch)
+
+    @staticmethod
+    def _epoch(rows: int) -> int:
+        """The steps of an epoch of so many rows each."""
+        return min(max(EPOCH, EPOCH_ROWS // rows), LONG_EPOCH)
+
     def _fitted(self, rows: int) -> float:
         """The processor's seconds of a step of so many rows, in a training on one thread."""
         trainer = Trainer(self.network, self.optimizer, engine=self.engine, threads=1)
-        epoch = min(max(EPOCH, EPOCH_ROWS // rows), LONG_EPOCH)
+        epoch = self._epoch(rows)
         x, t, w = self.taken(epoch * rows)
 
         def run(steps: int) -> None:

@@ -14,30 +14,28 @@ from typing import Any, NamedTuple, TypeAlias, cast
 import numpy as np
 
 from chainrule.errors import nearest, shown
-from chainrule.lang.messages import Spelled, Text, _, _p
-from chainrule.playground import views
+from chainrule.lang.messages import Spelled, Text, _, _p, listed
+from chainrule.playground import relative, remedies, views
 from chainrule.playground.compatible.links import new_seed
+from chainrule.playground.configuring import configure
 from chainrule.playground.exports import export
-from chainrule.playground.inside import Inside, look_inside
+from chainrule.playground.inside import Inside, look_at_row, look_inside
 from chainrule.playground.linking import read_link
+from chainrule.playground.listings import listings
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.pace import Goal
 from chainrule.playground.page_file import page_file
 from chainrule.playground.recording import Recorder, Scratch
 from chainrule.playground.run import Edit, Event
-from chainrule.playground.settings import (
-    DATA_FIELDS,
-    LIVE,
-    Problems,
-    number,
-    several,
-    whole,
-)
+from chainrule.playground.settings import Problems, number, several, whole
 from chainrule.playground.tables import read_table
 from chainrule.playground.workspace import PATIENCE, Workspace
 from chainrule.settings import language
 
 __all__ = ["COMMANDS", "configure", "edit", "find_command", "take_table"]
 
+#: For so many epochs at once one may play.
+MOST_EPOCHS = 1_000_000
 #: How many seconds `goto` may advance before it answers: it comes while the time line is dragged.
 DRAGGING = 0.05
 
@@ -47,36 +45,20 @@ Reply: TypeAlias = Message | Fields | None
 # -- settings and weights -------------------------------------------------------------------------
 
 
-def configure(workspace: Workspace, settings: object = None) -> None:
-    """Change settings: in the shown run where they are live, else in a new one."""
-    if not isinstance(settings, Mapping):
-        raise Problems(
-            [_("configure needs settings, an object. Got {value}.", value=shown(settings))]
-        )
-    run = workspace.run
-    new = run.settings.changed(settings, workspace.caps)
-    differing = set(new.differing(run.settings))
-    other_table = workspace.table_is_new and settings.get("data") == "own"
-    if not differing and not other_table:
-        return
-    untouched = not run.end and not run.events
-    if differing and differing <= set(LIVE) and not untouched:
-        workspace.history.run_to_change().change(new)
-        workspace.changed()
-        return
-    data = run.data
-    if differing & set(DATA_FIELDS) or other_table:
-        data = workspace.draw(new)
-    workspace.begin(data.suited(new, settings), data)
-    workspace.table_is_new = workspace.table_is_new and not other_table
-
-
 def edit(
     workspace: Workspace, parameter: object = None, place: object = None, value: object = None
 ) -> None:
     """Set a number of a parameter by hand."""
+    i, index = _element(workspace, parameter, place)
+    new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
+    workspace.history.run_to_change().edit(Edit(i, index, new))
+    workspace.changed()
+
+
+def _element(workspace: Workspace, parameter: object, place: object) -> tuple[int, tuple[int, ...]]:
+    """A number of a parameter: which parameter, and where in it."""
     parameters = workspace.run.machine.parameters
-    i = whole(0, len(parameters) - 1)(parameter, "parameter")
+    i: int = whole(0, len(parameters) - 1)(parameter, "parameter")
     shape = parameters[i].shape
     if not isinstance(place, list) or len(place) != len(shape):
         raise Problems(
@@ -92,9 +74,7 @@ def edit(
         whole(0, n - 1)(entry, f"place[{axis}]")
         for axis, (entry, n) in enumerate(zip(place, shape, strict=True))
     )
-    new = number(-1e6, 1e6)(value, Spelled("value", page=_p("setting", "The new value")))
-    workspace.history.run_to_change().edit(Edit(i, index, new))
-    workspace.changed()
+    return i, index
 
 
 def new_weights(workspace: Workspace) -> None:
@@ -115,9 +95,22 @@ def regenerate(workspace: Workspace) -> None:
 # -- time -----------------------------------------------------------------------------------------
 
 
-def play(workspace: Workspace) -> None:
-    """Take steps until `pause`."""
+def play(workspace: Workspace, epochs: object = None, score: object = None) -> None:
+    """Take steps until `pause`; for so many epochs, or until the score of an epoch is as good."""
+    machine, step = workspace.run.machine, None
+    if epochs is not None:
+        count = whole(1, MOST_EPOCHS)(epochs, "epochs")
+        step = workspace.run.step + count * machine.batches - machine.batch
+    wanted = None if score is None else number(0, 1)(score, "score")
+    workspace.goal = Goal(step, wanted)
     workspace.playing = True
+    workspace.pace.begin(machine.batches)
+    workspace.changed()
+
+
+def speed(workspace: Workspace, epochs: object = None) -> None:
+    """Play so many epochs a second; null for as fast as it goes."""
+    workspace.pace.set(None if epochs is None else number(0.1, 1000)(epochs, "epochs"))
     workspace.changed()
 
 
@@ -265,17 +258,74 @@ def unit(workspace: Workspace, column: object = None, index: object = None) -> M
     return Message("unit", {"column": k, "index": j}, {"map": values})
 
 
-def inside(workspace: Workspace, detail: object = False, lang: Any = "en") -> Message:
-    """Open the step that comes next: its graph, its operations and its numbers."""
+def element(workspace: Workspace, parameter: object = None, place: object = None) -> Message:
+    """A weight or bias: its gradient, its latest change, and what it was at the kept steps."""
+    i, index = _element(workspace, parameter, place)
+    machine = workspace.run.machine
+    begin = [part.start for _parameter, part in machine.flat.places()][i]
+    at = begin + int(np.ravel_multi_index(index, machine.parameters[i].shape))
+    gradient, change = machine.gradient, machine.change
+    fields = {
+        "step": workspace.run.step,
+        "gradient": None if gradient is None else gradient[at],
+        "change": None if change is None else change[at],
+    }
+    return Message("element", fields, {"history": workspace.run.history_of(i, index)})
+
+
+def follow(workspace: Workspace, row: object = None, wrong: object = False) -> None:
+    """Follow a row through the network, those to train on first; without one, follow none.
+
+    With `wrong` it is the first from there on that is answered wrongly, beginning anew at the end.
+    """
+    count = len(workspace.run.data.labels)
+    if row is not None and not count:
+        raise Problems([_("There are no rows to follow yet.")])
+    found = None if row is None else whole(0, count - 1)(row, "row")
+    if found is not None and wrong is True:
+        misread = workspace.view().misread()
+        if not len(misread):
+            raise Problems([_("No row is answered wrongly.")])
+        found = int(misread[np.searchsorted(misread, found) % len(misread)])
+    workspace.follow(found)
+
+
+#: What can be looked into: the step that comes next, the latest one, the row that is followed.
+OPENED = ("next", "latest", "row")
+
+
+def inside(
+    workspace: Workspace, detail: object = False, lang: Any = "en", of: object = "next"
+) -> Message:
+    """Open a step, or one row: its graph, its operations and its numbers."""
+    if of not in OPENED:
+        raise Problems(
+            [_("of must be {allowed}. Got {value}.", allowed=listed(OPENED, "or"), value=shown(of))]
+        )
     if not isinstance(detail, bool):
         raise Problems([_("detail must be true or false. Got {value}.", value=shown(detail))])
     chosen = language(lang)
     workspace.inside = None  # nothing is open if this step is too large
-    opened = look_inside(workspace.run.machine, detail=detail, lang=chosen)
+    opened = _look(workspace, str(of), detail, chosen)
     message = opened.message()
     workspace.inside = opened
-    fields = {"run": workspace.run.number, "step": workspace.run.step, **message.fields}
+    run = workspace.run
+    fields = {"run": run.number, "step": run.step + (of == "next"), "of": of, **message.fields}
     return Message(message.kind, fields, message.arrays)
+
+
+def _look(workspace: Workspace, of: str, detail: bool, lang: str) -> Inside:
+    run = workspace.run
+    if of == "row":
+        if workspace.followed is None:
+            raise Problems([_("No row is followed: choose one first.")])
+        return look_at_row(run.machine, workspace.followed, detail=detail, lang=lang)
+    if of == "next":
+        return look_inside(run.machine, detail=detail, lang=lang)
+    if run.machine.rows is None:
+        raise Problems([_("No step has been taken yet, so there is none to look back into.")])
+    with run.visiting(run.step - 1) as machine:
+        return look_inside(machine, detail=detail, lang=lang)
 
 
 def _open_step(workspace: Workspace) -> Inside:
@@ -302,6 +352,12 @@ def explain(
         return Message("explained", opened.explain_update(arrow, index, str(update)))
     of = None if row is None else whole(0, 1 << 30)(row, "row")
     return Message("explained", opened.explain(arrow, index, gradient=gradient is True, row=of))
+
+
+def code(workspace: Workspace, lang: Any = "en") -> Message:
+    """The open step as programs: which lines in NumPy, and of the compiled kernel, are which operations."""
+    _open_step(workspace)
+    return listings(workspace.run.machine, language(lang))
 
 
 def check(workspace: Workspace) -> Message:
@@ -354,7 +410,12 @@ class Command(NamedTuple):
 
 COMMANDS: Mapping[str, Command] = {
     "configure": Command(configure, ("settings",)),
-    "play": Command(play),
+    "resize": Command(relative.resize, ("layer", "by")),
+    "add_layers": Command(relative.add_layers, ("by",)),
+    "activate": Command(relative.activate, ("layer", "activation")),
+    "use": Command(relative.use, ("feature", "on")),
+    "play": Command(play, ("epochs", "score")),
+    "speed": Command(speed, ("epochs",), on_the_way=True),
     "pause": Command(pause, on_the_way=True),
     "step": Command(step, ("unit", "count")),
     "back": Command(back, ("unit", "count"), on_the_way=True),
@@ -367,10 +428,15 @@ COMMANDS: Mapping[str, Command] = {
     "drop_run": Command(drop_run, ("run",), on_the_way=True),
     "paste": Command(paste, ("text",), on_the_way=True),
     "paint": Command(paint, ("points", "erase")),
+    "diagnose": Command(remedies.diagnose),
+    "remedy": Command(remedies.remedy, ("step", "settings")),
     "unit": Command(unit, ("column", "index")),
     "link": Command(link, ("text",), on_the_way=True),
-    "inside": Command(inside, ("detail", "lang")),
+    "element": Command(element, ("parameter", "place")),
+    "follow": Command(follow, ("row", "wrong")),
+    "inside": Command(inside, ("detail", "lang", "of")),
     "explain": Command(explain, ("arrow", "element", "gradient", "row", "update")),
+    "code": Command(code, ("lang",)),
     "check": Command(check),
     "export": Command(download, ("what", "lang")),
     "state": Command(views.state, on_the_way=True),

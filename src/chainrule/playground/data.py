@@ -95,6 +95,11 @@ class Data(ABC):
         return "regression" if self.classes is None else "classification"
 
     @property
+    def usual_loss(self) -> str:
+        """The loss that a network is given when data of this kind are chosen."""
+        return "squared"
+
+    @property
     def unit(self) -> tuple[float, float]:
         """What a target of 1 is in the table's own unit, and where 0 is there."""
         return 1.0, 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -28,7 +29,8 @@ from chainrule.lang.messages import _, in_language
 from chainrule.layers import Affine
 from chainrule.layers.losses import Loss
 from chainrule.networks import Network
-from chainrule.nodes.base import ignore_fp_errors
+from chainrule.nodes import Branch
+from chainrule.nodes.base import Node, ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.playground.data import Array
 from chainrule.playground.machine import Machine
@@ -39,7 +41,11 @@ __all__ = ["Inside", "Update", "look_inside"]
 #: So many numbers on the arrows of one step can be looked at.
 MOST_NUMBERS = 400_000
 #: So many characters of a derivation stand on a line.
-NARROW = 44
+NARROW = 36
+#: The indices after the name of an array; a letter stands for any of them.
+_ELEMENT = re.compile(r"(?<=[^\W_])\[(?:\d+|[a-zₙ])(?:, ?(?:\d+|[a-zₙ]))*\]")
+#: Before a term of a sum; what a line that goes on begins with.
+_TERM, _GOES_ON = re.compile(r" (?=[+−-] )"), ("=", "≈", "+", "−", "-")
 #: The letters for the parameter and its gradient in the docstring of an optimizer's rule.
 _LETTER = re.compile(r"(?<![A-Za-z∂])[pg](?![A-Za-z₀-₉])")
 #: What that docstring calls the numbers.
@@ -85,9 +91,12 @@ class Inside:
     lang: str = "en"
     #: Why the step cannot be made, if it cannot.
     failure: str | None = None
+    #: Which rows of the data they are.
+    rows: Sequence[int] | Array = ()
+    training: bool = True
 
     def __post_init__(self) -> None:
-        graph = self.network.graph(self.x, self.t, training=True)
+        graph = self.network.graph(self.x, self.t, training=self.training)
         self.graph: Graph = graph.detailed() if self.detail else graph
         output = self.graph.outputs[0]
         self.gradients = self.graph.gradients() if output.requires_grad else {}
@@ -99,12 +108,13 @@ class Inside:
 
         With `checked` there is a mark for the verdict on every arrow.
         """
-        return self.graph.draw(
+        drawn = self.graph.draw(
             verdicts=self.proof.verdicts if checked else None,
             fold=False,
             lang=self.lang,
             theme="light",
-        ).svg
+        )
+        return _from_one(drawn.svg)
 
     def overflows(self) -> list[str]:
         """Sentences on what is not finite in the detail, and is where it is folded."""
@@ -115,7 +125,7 @@ class Inside:
 
     def _told(self, text: str) -> str:
         """A text for the page."""
-        return in_language(text, self.lang, "page")
+        return _from_one(in_language(text, self.lang, "page"))
 
     # -- step by step ---------------------------------------------------------------------------
 
@@ -138,6 +148,8 @@ class Inside:
             "title": step.operation,
             "symbol": step.symbol,
             "layer": step.layer,
+            "column": self._column(node),
+            "origin": self._origins.get(node),
             "formulas": [
                 self._formula(line) for line in in_language(step.formula, self.lang).splitlines()
             ],
@@ -150,6 +162,33 @@ class Inside:
                 if s.text
             ],
         }
+
+    @cached_property
+    def _origins(self) -> dict[Node, str]:
+        """The place in the folded graph of the node that each node here is, or is a part of."""
+        if not isinstance(self.graph, DetailedGraph):
+            return {node: str(k) for k, node in enumerate(self.graph.nodes)}
+        folded = self.graph.folded
+        places = {v: str(k) for k, node in enumerate(folded.nodes) for v in node.outputs}
+        arrows = {w: v for v, w in self.graph.shared.items()} | self.graph.inside
+        copies = {
+            folded.root(node.outputs[0]): str(k)
+            for k, node in enumerate(folded.nodes)
+            if isinstance(node, Branch)
+        }
+        found: dict[Node, str] = {}
+        for node in self.graph.nodes:
+            copied = isinstance(node, Branch)
+            v = arrows.get(self.graph.root(node.outputs[0]) if copied else node.outputs[0])
+            known = copies if copied else places
+            if v is not None and v in known:
+                found[node] = known[v]
+        return found
+
+    def _column(self, node: Node) -> int | None:
+        """The column of units that the layer of a node gives; none in the loss."""
+        paths = (self.graph.paths.get(id(s.layer), "") for s in around(self.graph.scopes[node]))
+        return next((self.columns[path] for path in paths if path in self.columns), None)
 
     def _formula(self, text: str) -> dict[str, str]:
         return {"text": text, "mathml": to_mathml(text, self._names)}
@@ -195,6 +234,8 @@ class Inside:
             "title": type(self.optimizer).__name__,
             "symbol": "←",
             "layer": "",
+            "column": self.columns.get(update.path.rpartition(".")[0]),
+            "origin": update.name,
             "formulas": [self._formula(line) for line in self._rule(update)],
             "numbers": self._numbers(),
             "inputs": [
@@ -298,19 +339,19 @@ class Inside:
             part
             for line in found.derivation
             for text in line.text(self.lang)
-            for part in _pieces(text.strip())
+            for part in _pieces(_from_one(text).strip())
         ]
         lines: list[Fields] = [
             {
                 "text": part,
                 "mathml": to_mathml(part, names),
-                "goes_on": part[:1] in ("=", "≈"),
+                "goes_on": part[:1] in _GOES_ON,
             }
             for part in parts
         ]
         lines += [{"text": self._told(remark), "goes_on": False} for remark in found.remarks]
         return {
-            "name": found.name,
+            "name": _from_one(found.name),
             "value": found.value,
             "lines": lines,
             "arrows": sorted(arrows),
@@ -350,9 +391,11 @@ class Inside:
             "arrows": arrows,
             "overflows": self.overflows(),
             "failure": None if self.failure is None else self._told(self.failure),
+            "parameters": [u.name for u in self.updates],
         }
         # Ids and random bits, too, as numbers to look at.
-        return Message("inside", fields, {k: a.astype(np.float64) for k, a in arrays.items()})
+        sent = {k: a.astype(np.float64) for k, a in arrays.items()}
+        return Message("inside", fields, {**sent, "batch": np.asarray(self.rows, np.int32)})
 
     def verdicts(self) -> Message:
         """The check of every gradient, and the picture with its marks."""
@@ -405,12 +448,34 @@ class Inside:
         return found
 
 
+def _from_one(text: str) -> str:
+    """Elements counted from 1, as the page counts units and rows: W1[1,2] is called W1[2,3]."""
+    return _ELEMENT.sub(
+        lambda m: re.sub(r"\d+", lambda digits: str(int(digits[0]) + 1), m[0]), text
+    )
+
+
 def _pieces(text: str) -> list[str]:
-    """A line of a derivation as lines that fit beside a picture, broken before = and ≈."""
+    """A line of a derivation as lines that fit beside a picture, broken before = and ≈, then + and -."""
     if len(text) <= NARROW:
         return [text]
     first, *rest = re.split(r" (?=[=≈] )", text)
-    return [f"{first} {rest[0]}", *rest[1:]] if rest else [first]
+    if rest and len(first) + len(rest[0]) < NARROW:
+        first, rest = f"{first} {rest[0]}", rest[1:]
+    return [piece for part in (first, *rest) for piece in _terms(part)]
+
+
+def _terms(text: str) -> list[str]:
+    """A long sum as lines of some terms each; what is between brackets stays together."""
+    lines = [""]
+    for part in _TERM.split(text):
+        longer = f"{lines[-1]} {part}".strip()
+        whole = longer.count("(") > longer.count(")") or not lines[-1]
+        if whole or len(longer) <= NARROW or lines[-1].count("(") > lines[-1].count(")"):
+            lines[-1] = longer
+        else:
+            lines.append(part)
+    return lines
 
 
 def _flow(flow: Flow, *, gradient: bool) -> Fields:
@@ -439,7 +504,7 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
             failure = error.args[0]
     return Inside(
         machine.network,
-        machine.optimizer,
+        copy(machine.optimizer),  # its numbers are those of this step
         x,
         t,
         before,
@@ -448,6 +513,21 @@ def look_inside(machine: Machine, *, detail: bool = False, lang: str = "en") -> 
         detail,
         lang,
         failure,
+        rows.copy(),
+    )
+
+
+def look_at_row(machine: Machine, row: int, *, detail: bool = False, lang: str = "en") -> Inside:
+    """One row through the network as it is now: forward, loss and gradients; it moves nothing."""
+    return Inside(
+        machine.network,
+        machine.optimizer,
+        *machine.row(row),
+        columns=_columns(machine.network),
+        detail=detail,
+        lang=lang,
+        rows=[row],
+        training=False,
     )
 
 

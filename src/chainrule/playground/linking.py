@@ -121,6 +121,16 @@ def read_link(text: str, caps: Caps) -> Linked:
     begin, _sign, last = text.strip().rpartition(STEP)
     if not (begin and last.isascii() and last.isdigit()):
         begin, last = text, "0"
+    if not Link.is_one(begin):
+        raise Problems(
+            [
+                _(
+                    "This is no link of the playground: {value}. One begins with #chainrule=1, or says what"
+                    " TensorFlow Playground says, such as #dataset=xor.",
+                    value=shown(text.strip()),
+                )
+            ]
+        )
     link = Link.parse(begin)
     try:
         link.checked(caps)

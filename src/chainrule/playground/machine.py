@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -79,6 +79,9 @@ class Machine:
         self.optimizer.bind(*self._stepper.program.segments())
         self._drawn = False
         self._rng: Mapping[str, Any] = self._generator.state
+        #: What moved the parameters last, and what they were before it.
+        self.moved_by: Literal["step", "edit"] | None = None
+        self._before = self.flat.data.copy()
         #: The rows of the latest step, and their loss.
         self.rows: Array | None = None
         self.loss: float | None = None
@@ -114,12 +117,14 @@ class Machine:
         """Restore the state on leaving the block."""
         state, grad = self.state(), self.flat.grad.copy()
         rows, loss = self.rows, self.loss
+        moved_by, before = self.moved_by, self._before.copy()
         try:
             yield
         finally:
             self.restore(state)
             self.flat.grad[...] = grad
             self.rows, self.loss = rows, loss
+            self.moved_by, self._before[...] = moved_by, before
 
     def step(self) -> bool:
         """Take a step; whether an epoch ended with it.
@@ -128,8 +133,9 @@ class Machine:
             NonFiniteError: a number is not finite, and nothing has changed.
         """
         rows = self.upcoming()
+        self._before[...] = self.flat.data
         self.loss = self._stepper.step(rows, self.epoch + 1, self.batch)
-        self.rows = rows
+        self.rows, self.moved_by = rows, "step"
         self._total += self.loss * len(rows)
         self.batch += 1
         if self.batch < self.batches:
@@ -138,6 +144,32 @@ class Machine:
         self.epoch_loss = self._total / self._seen(self.epoch)
         self.epoch, self.batch, self._drawn, self._total = self.epoch + 1, 0, False, 0.0
         return True
+
+    def edit(self, parameter: int, place: tuple[int, ...], value: float) -> None:
+        """Set a number of a parameter by hand: the gradients are those of other weights now."""
+        self._before[...] = self.flat.data
+        self.parameters[parameter][place] = value
+        self.moved_by = "edit"
+
+    @property
+    def gradient(self) -> Array | None:
+        """The gradients (P,) that the latest step took; None before a step, and after an edit."""
+        return self.flat.grad.copy() if self.moved_by == "step" else None
+
+    @property
+    def change(self) -> Array | None:
+        """What the latest step, or edit, added to the parameters (P,); None where there was none."""
+        if self.moved_by is None:
+            return None
+        change: Array = self.flat.data - self._before
+        return change
+
+    def row(self, row: int) -> tuple[Array, Array]:
+        """One row as the network takes it, and its target; the rows to train on come first."""
+        n = len(self.train[0])
+        x, t = self.train if row < n else self.test
+        at = row if row < n else row - n
+        return x[at : at + 1], t[at : at + 1]
 
     def _seen(self, epoch: int) -> int:
         """How many rows the batches of an epoch have."""
@@ -176,7 +208,7 @@ class Machine:
         self.training.restore(state.snapshot)
         self.epoch, self.batch, self._total = state.epoch, state.batch, state.total
         self._rng = self._generator.state = dict(state.rng)
-        self.rows = self.loss = None
+        self.rows = self.loss = self.moved_by = None
         self._drawn = state.batch > 0 and self._fixed is None
         if self._drawn:
             self._shuffled.shuffle()
@@ -197,6 +229,7 @@ class Machine:
         other.restore(replace(state, snapshot=replace(same, arrays=arrays)))
         other.flat.grad[...] = self.flat.grad
         other.rows, other.loss = self.rows, self.loss
+        other.moved_by, other._before = self.moved_by, self._before
         return other
 
     def _set_numbers(self, settings: Settings) -> None:

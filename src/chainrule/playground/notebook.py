@@ -147,7 +147,7 @@ class Playground:
                     shown = now
                     messages = [] if going else [self.session.state()]
                     self._show(*messages, self.session.frame())
-            await asyncio.sleep(0)
+            await asyncio.sleep(self.session.wait() if going else 0)
 
     def _show(self, *messages: Message) -> None:
         if "widget" in self.__dict__:  # which is made when it is first shown

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 import time
 from bisect import bisect_left, bisect_right
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -15,6 +18,7 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.playground.data import Array, Data
 from chainrule.playground.machine import BUILT_IN, Machine, State
 from chainrule.playground.settings import Settings, Values
+from chainrule.training.state import parameter_arrays
 from chainrule.training.stepper import BUFFER
 
 __all__ = ["Edit", "Event", "Run"]
@@ -224,7 +228,7 @@ class Run:
         assert self._machine is not None
         if isinstance(event.what, Edit):
             edit = event.what
-            self._machine.parameters[edit.parameter][edit.place] = edit.value
+            self._machine.edit(edit.parameter, edit.place, edit.value)
             self.scores = self._machine.scores()
         else:
             settings = replace(self._machine.settings, **event.what)
@@ -257,6 +261,25 @@ class Run:
             self._machine.restore(kept.state)
             self.step, self.scores = kept.step, kept.scores
         self._replay_events()
+
+    @contextmanager
+    def visiting(self, step: int) -> Iterator[Machine]:
+        """Its machine at another known step, within the block."""
+        here, failure = self.step, self.failure
+        self.go_to(step)
+        try:
+            yield self.machine
+        finally:
+            self.go_to(here)
+            self.failure = failure
+
+    def history_of(self, parameter: int, place: tuple[int, ...]) -> Array:
+        """A number of a parameter at the kept steps so far, and now: steps and values (n, 2)."""
+        array = self.machine.parameters[parameter]
+        at = [p is array for p in parameter_arrays(self.machine.network)].index(True)
+        kept = self._kept[: bisect_left(self._kept, self.step, key=_step)]
+        found = [(k.step, k.state.snapshot.arrays[at][place]) for k in kept]
+        return np.array([*found, (self.step, array[place])], float)
 
     # -- changes ----------------------------------------------------------------------------------
 
@@ -302,6 +325,16 @@ class Run:
         other = Run(self.start, self.data, self.number)
         other.events = list(self.events)
         other._replay_events()
+        return other
+
+    def at(self, step: int) -> Run:
+        """This run by itself, at a known step: what is done with it leaves this one where it is."""
+        other = copy(self)
+        other.events, other._kept = list(self.events), list(self._kept)
+        other.curve = self.curve.until(self.end)
+        other._machine = None
+        other.step = -1
+        other.go_to(step)
         return other
 
     # -- memory -----------------------------------------------------------------------------------

@@ -54,7 +54,8 @@ class Session(Workspace):
         elif self.recorder is not None and self.recorder.recording is None:
             self.recorder.advance(seconds)
         elif self.playing:
-            self.play(seconds)
+            if not self.play(seconds):
+                return True
         else:
             return False
         self.moved += 1

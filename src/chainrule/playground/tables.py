@@ -42,6 +42,11 @@ class Cells(Data):
         return self.matrix[:, self._places(features)]
 
     @property
+    def usual_loss(self) -> str:
+        """Of a table with classes the one that gives their probabilities, as `chainrule train` does."""
+        return "softmax" if self.table is not None and self.classes is not None else "squared"
+
+    @property
     def unit(self) -> tuple[float, float]:
         """Of numbers to predict, which are standardised: their deviation, and their mean."""
         if self.preparation is None or self.classes is not None:

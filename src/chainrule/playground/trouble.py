@@ -16,8 +16,10 @@ __all__ = ["Column", "Trouble", "troubles"]
 FLAT, NEARLY_ALL = 0.02, 0.98
 #: Gradients vanish where those of the first weights are so much smaller than those of the last.
 VANISHED = 1e-3
-#: A loss diverges that is so many times its best, and above where it began.
-DIVERGED = 3.0
+#: A loss diverges that is so many times its best, above where it began, and has grown by this of late.
+DIVERGED, GROWN = 3.0, 1.1
+#: So many epochs are of late.
+LATELY = 10
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _diverging(losses: Sequence[float]) -> list[Trouble]:
     if len(losses) < 2:
         return []
     best, now = min(losses), losses[-1]
-    if now > max(DIVERGED * best, losses[0]) and now > 1e-3:
+    grows = now > GROWN * min(losses[-LATELY:])
+    if grows and now > max(DIVERGED * best, losses[0]) and now > 1e-3:
         return [Trouble("diverging", value=now, best=best)]
     return []

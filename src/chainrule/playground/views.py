@@ -13,6 +13,7 @@ from chainrule.datasets import playground, spiral
 from chainrule.datasets.playground import PLAYGROUND
 from chainrule.drawing.theme import DARK, LIGHT
 from chainrule.graph.functions import concatenate
+from chainrule.lang.messages import Text
 from chainrule.layers import Affine, Dropout, Layer
 from chainrule.networks import Network
 from chainrule.nodes.base import Value, ignore_fp_errors
@@ -21,6 +22,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Fields, Message, told
+from chainrule.playground.pace import SPEEDS, Goal, Pace
 from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
@@ -31,6 +33,7 @@ from chainrule.playground.settings import (
     LOSSES,
     Settings,
 )
+from chainrule.playground.tables import Cells
 from chainrule.playground.trouble import Column, Trouble, troubles
 from chainrule.settings import below_one
 from chainrule.version import __version__
@@ -67,12 +70,14 @@ def hello(caps: Caps) -> Message:
         "optimizers": [_optimizer(name, kind) for name, kind in OPTIMIZERS.items()],
         "learning_rates": list(LEARNING_RATES),
         "rates": list(RATES),
+        "speeds": list(SPEEDS),
     }
     fields = {
         "version": __version__,
         "caps": vars(caps),
         "choices": choices,
         "theme": {"light": LIGHT, "dark": DARK},
+        "most_gradients": MOST_GRADIENTS,
     }
     return Message("hello", fields, _thumbs())
 
@@ -129,6 +134,14 @@ class Shown(Protocol):
         """Whether it trains."""
 
     @property
+    def pace(self) -> Pace:
+        """How fast it plays."""
+
+    @property
+    def goal(self) -> Goal:
+        """Where it stops playing."""
+
+    @property
     def rate(self) -> float:
         """Rows a second."""
 
@@ -147,6 +160,10 @@ class Shown(Protocol):
     @property
     def recorder(self) -> Recorder | None:
         """What makes a recording of the run."""
+
+    @property
+    def followed(self) -> int | None:
+        """The row that is followed."""
 
     def view(self) -> View:
         """The maps of the shown run."""
@@ -177,13 +194,15 @@ def state(session: Shown) -> Message:
             "notes": told(data.notes),
             "image": data.image,
         },
-        "runs": [_run_entry(other, session.runs) for other in session.runs.values()],
+        "runs": [_run_entry(other, session.runs, run) for other in session.runs.values()],
         "position": {"run": run.number, "step": run.step, "end": run.end},
         "link": write_link(run),
         "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
         "controls": dict(session.controls),
         "compatible": settings.mode == "compatible",
+        "speed": session.pace.epochs,
+        "goal": vars(session.goal),
     }
     arrays: dict[str, Array] = {"labels": data.labels.astype(np.float32)}
     if plane is not None:
@@ -257,7 +276,7 @@ def _outputs(settings: Settings, data: Data) -> list[str]:
     return list(data.classes)
 
 
-def _run_entry(run: Run, runs: Mapping[int, Run]) -> Fields:
+def _run_entry(run: Run, runs: Mapping[int, Run], present: Run) -> Fields:
     parent = runs.get(run.parent) if run.parent is not None else None
     final = run.settings_at(run.end + 1)
     before = Settings() if parent is None else parent.settings_at((run.forked_at or 0) + 1)
@@ -283,7 +302,15 @@ def _run_entry(run: Run, runs: Mapping[int, Run]) -> Fields:
         "end": run.end,
         "settings": differing,
         "events": events,
+        "alike": run.data is present.data and run.start.loss == present.start.loss,
+        "table": _table_name(run.data),
     }
+
+
+def _table_name(data: Data) -> str | None:
+    """The name of the file that a table came from; None if it was pasted, or is none."""
+    source = data.table.source if isinstance(data, Cells) and data.table is not None else None
+    return None if isinstance(source, Text) else source
 
 
 def _listed(changes: Fields) -> Fields:
@@ -369,23 +396,48 @@ class View:
         found: Array = np.concatenate(parts, axis=1).mean(axis=0).astype(np.float32)
         return found
 
+    def follow(self, row: int) -> tuple[Array, float]:
+        """What a row is and every unit makes of it: inputs, hidden units, outputs; and its own loss."""
+        x, t = self.machine.row(row)
+        y = np.asarray(self.units.predict(x))
+        parts = x, y[:, : self.hidden], self.shown(y[:, self.hidden :])
+        found: Array = np.concatenate(parts, axis=1)[0]
+        return found, self.machine.training.evaluate_prepared(x, t, {})["loss"]
+
     def answers(self) -> dict[str, Array]:
         """Without a plane: how often each class was taken for each, or the output of every row."""
-        halves = self.machine.train, self.machine.test
-        y = [self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves]
+        y = self._outputs()
         if self.data.classes is None:
             return {"predicted": np.concatenate(y)[:, 0].astype(np.float32)}
         n, count = len(self.data.classes), np.split(self.data.labels, [self.data.train])
         found = np.zeros((2, n, n), np.int32)
         for k, out in enumerate(y):
-            answer = (out[:, 0] > 0).astype(int) if out.shape[1] == 1 else out.argmax(axis=1)
-            np.add.at(found[k], (count[k].astype(int), answer), 1)
+            np.add.at(found[k], (count[k].astype(int), _answer(out)), 1)
         return {"confusion": found}
+
+    def misread(self) -> Array:
+        """The rows that are taken for another class, those to train on first."""
+        if self.data.classes is None:
+            return np.zeros(0, int)
+        return np.flatnonzero(_answer(np.concatenate(self._outputs())) != self.data.labels)
+
+    def _outputs(self) -> list[Array]:
+        """The outputs for all rows: those to train on, those to test on."""
+        halves = self.machine.train, self.machine.test
+        return [
+            self.network.predict(x) if len(x) else np.zeros((0, self.outputs)) for x, _ in halves
+        ]
 
     def shown(self, y: Array) -> Array:
         """The outputs as they are shown: after softmax, if that is in the loss."""
         out: Array = self.loss.link(y)
         return out
+
+
+def _answer(y: Array) -> Array:
+    """The class that outputs stand for."""
+    answer: Array = (y[:, 0] > 0).astype(int) if y.shape[1] == 1 else y.argmax(axis=1)
+    return answer
 
 
 def _maps(columns: Array, size: int) -> Array:
@@ -396,7 +448,10 @@ def frame(session: Shown) -> Message:
     """What changes with every step. Making it changes nothing."""
     run, view = session.run, session.view()
     machine = run.machine
-    train_loss, test_loss, train_score, test_score = run.scores
+    # Within an epoch the curve has no point yet; what is shown is of the step all the same.
+    with ignore_fp_errors():
+        scores = machine.scores() if machine.batch else run.scores
+    train_loss, test_loss, train_score, test_score = scores
     fields = {
         "seq": session.moved,
         "run": run.number,
@@ -414,6 +469,9 @@ def frame(session: Shown) -> Message:
         "train_score": train_score,
         "test_score": test_score,
         "trouble": _trouble(run, view),
+        "followed": session.followed,
+        "followed_loss": None,
+        "moved_by": machine.moved_by,
     }
     arrays: dict[str, Array] = {"weights": machine.flat.data.copy()}
     with ignore_fp_errors():
@@ -425,8 +483,11 @@ def frame(session: Shown) -> Message:
             arrays |= view.answers()
             if run.data.train:
                 arrays["means"] = view.means()
+        if session.followed is not None:
+            arrays["followed"], fields["followed_loss"] = view.follow(session.followed)
     if machine.flat.data.size <= MOST_GRADIENTS:
-        arrays["grads"] = machine.flat.grad.copy()
+        found = {"grads": machine.gradient, "change": machine.change}
+        arrays |= {name: array for name, array in found.items() if array is not None}
         arrays["slots"] = machine.slots
     arrays["curve"] = run.curve.sample(CURVE)
     if machine.rows is not None:

@@ -12,6 +12,7 @@ from chainrule.lang.messages import _
 from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
 from chainrule.playground.inside import Inside
+from chainrule.playground.pace import Goal, Pace
 from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Event, Run
 from chainrule.playground.run_history import RunHistory
@@ -21,10 +22,10 @@ from chainrule.playground.views import View
 
 __all__ = ["PATIENCE", "Workspace"]
 
-#: A number of steps that no slice of time reaches.
-MANY = 1 << 30
 #: How many seconds a command may advance before it answers; the rest follows in `advance`.
 PATIENCE = 0.5
+#: Seconds between looks for rows to train on, where there are none yet.
+NOTHING_YET = 0.2
 #: Seconds over which the rate is smoothed.
 SMOOTH = 0.5
 
@@ -41,6 +42,8 @@ class Workspace:
         settings = Settings()
         self.history = RunHistory(Run(settings, draw(settings)))
         self.playing = False
+        #: How fast it plays, and where it stops by itself.
+        self.pace, self.goal = Pace(), Goal()
         #: Samples a second, smoothed, and when it was last measured.
         self.rate = self._rated = 0.0
         #: The step that the run is advancing to.
@@ -60,6 +63,8 @@ class Workspace:
         #: What makes a recording of the run, to be taken home.
         self.recorder: Recorder | None = None
         self._view: View | None = None
+        #: The row that is followed, and the data that it is of.
+        self._followed: tuple[Data, int] | None = None
 
     @property
     def run(self) -> Run:
@@ -76,6 +81,18 @@ class Workspace:
         if self._view is None or self._view.machine is not self.run.machine:
             self._view = View(self.run, self.caps.map)
         return self._view
+
+    @property
+    def followed(self) -> int | None:
+        """The row that is followed through the network; none of other data."""
+        if self._followed is None or self._followed[0] is not self.run.data:
+            return None
+        return self._followed[1]
+
+    def follow(self, row: int | None) -> None:
+        """Follow a row of the data, those to train on first; None follows none."""
+        self._followed = None if row is None else (self.run.data, row)
+        self.moved += 1
 
     def changed(self) -> None:
         """Count a change of the state, which changes the frame, too."""
@@ -125,18 +142,55 @@ class Workspace:
             self.target = None
             self.changed()  # the link leads to another step now
 
-    def play(self, seconds: float) -> None:
-        """Take new steps for about so long, and measure the rate."""
-        before, now = self.run.step, time.perf_counter()
-        self.advance_run(MANY, seconds)
+    def play(self, seconds: float) -> bool:
+        """Take the steps that are due, for about so long, and measure the rate; whether there were any."""
+        run, before, now = self.run, self.run.step, time.perf_counter()
+        due = self.pace.due(run.machine.batches)
+        while due > 0 and self.playing and time.perf_counter() < now + seconds:
+            step = run.step
+            left = seconds - (time.perf_counter() - now)
+            self.advance_run(self._towards_goal(due), left)
+            due -= run.step - step
+            if run.step == step:
+                break
+            if self._reached():
+                self.playing, self.goal = False, Goal()
+                self.changed()
+        if run.step == before:
+            return not self.playing
         passed = time.perf_counter() - self._rated
-        if now - self._rated > 1:  # it has only begun
+        if now - self._rated > 3:  # it has only begun
             passed = time.perf_counter() - now
             self.rate = 0.0
         samples = (self.run.step - before) * self.run.settings.batch_size
         part = min(1.0, passed / SMOOTH)
         self.rate += (samples / passed - self.rate) * (part if self.rate else 1)
         self._rated = time.perf_counter()
+        return True
+
+    def _towards_goal(self, due: int) -> int:
+        """So many of the steps that are due as may be taken before the next look at the goal."""
+        machine = self.run.machine
+        if self.goal.step is not None:
+            due = min(due, self.goal.step - self.run.step)
+        return due if self.goal.score is None else min(due, machine.batches - machine.batch)
+
+    def _reached(self) -> bool:
+        """Whether the goal is reached; a score is that of the test rows, where there are any."""
+        goal, run = self.goal, self.run
+        if goal.step is not None and run.step >= goal.step:
+            return True
+        train, test = run.scores[2:]
+        score = test if test == test else train
+        return goal.score is not None and run.machine.batch == 0 and score >= goal.score
+
+    def wait(self) -> float:
+        """Seconds until there is something to do for `advance`, if there is anything."""
+        if self.link_events or self.target is not None or not self.playing:
+            return 0.0
+        if not self.run.machine.batches:
+            return NOTHING_YET
+        return self.pace.wait(self.run.machine.batches)
 
     def settle(self) -> None:
         """Be at the target, or give it up: new steps can be left out, known ones cannot."""

@@ -87,7 +87,7 @@ def _importance_section(evaluation: Evaluation, importance: Importance) -> Html:
     )
     metrics = list(importance.lost)
     body = [
-        (name, *(lost_text(metric, importance.lost[metric][i]) for metric in metrics))
+        (name, *(lost_text(importance, metric, i) for metric in metrics))
         for i, name in enumerate(importance.columns[:COLUMNS])
     ]
     heads = [_("column").said(lang), *(LOST[metric].said(lang) for metric in metrics)]

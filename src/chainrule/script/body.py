@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from chainrule.engine.memory import needed, root_of
+from chainrule.engine.origins import Origin
 from chainrule.engine.primitives import Function, item
 from chainrule.engine.trace import Traced
 from chainrule.lang.messages import _
@@ -56,6 +57,8 @@ class Body:
         trace = recording.out.trace
         self.order = [v for v in trace.values if v in used]
         self.forced: set[Traced] = set()
+        #: Of each line, the nodes whose operations it computes.
+        self.origins: list[frozenset[Origin]] = []
         self._readers()
 
     # -- readers of each value ------------------------------------------------------------------
@@ -114,8 +117,22 @@ class Body:
             too_long = [line for line in lines if max(map(len, line.texts)) + _INDENT > WIDTH]
             more = {self._longest_within(line.value) for line in too_long} - {None}
             if not more:
-                return self._with_comments(lines)
+                commented = self._with_comments(lines)
+                self.origins = [
+                    frozenset() if v is None else self.origins_in(v) for _text, v in commented
+                ]
+                return [text for text, _v in commented]
             self.forced |= more  # type: ignore[arg-type]
+
+    def origins_in(self, v: Traced) -> frozenset[Origin]:
+        """The nodes of a value and of all that is written within its text."""
+        found, ahead = set(), [v]
+        while ahead:
+            value = ahead.pop()
+            if value in self.recording.origins:
+                found.add(self.recording.origins[value])
+            ahead += [o for o in value.operands if not self._has_line(o)]
+        return frozenset(found)
 
     def _longest_within(self, v: Traced) -> Traced | None:
         """The operand of v with the longest text that can have a line of its own."""
@@ -212,20 +229,23 @@ class Body:
 
     # -- comments -----------------------------------------------------------------------------------
 
-    def _with_comments(self, lines: Sequence[_Line]) -> list[str]:
-        """The lines with a comment for each part and for each formula not yet shown."""
-        result: list[str] = []
+    def _with_comments(self, lines: Sequence[_Line]) -> list[tuple[str, Traced | None]]:
+        """The lines with a comment for each part and for each formula not yet shown.
+
+        Each with the value that it computes; a comment computes none.
+        """
+        result: list[tuple[str, Traced | None]] = []
         shown: set[tuple[str, str]] = set()
         parts = [self.recording.parts.get(line.value) for line in lines]
         before: Part | None = None
         if any(part is not None and part.backward for part in parts):
-            result += comment(_("Forward: from x to the loss."), self.lang)
+            result += _plain(comment(_("Forward: from x to the loss."), self.lang))
         for i, (line, part) in enumerate(zip(lines, parts, strict=True)):
             new = part is not None and part is not before
             if part is not None and new:
                 if part.backward and (before is None or not before.backward):
                     back = _("Backward: from the loss to every parameter.")
-                    result += ["", *comment(back, self.lang)]
+                    result += _plain(["", *comment(back, self.lang)])
                 comment_lines, alone = (
                     self._heading(part, line.value, shown),
                     part not in parts[i + 1 :],
@@ -238,8 +258,11 @@ class Body:
                 len(comment_lines) == len(line.texts) == 1
                 and cells_wide(commented) + _INDENT <= WIDTH
             )
-            result += [commented] if alone and fits else comment_lines + line.texts
-        return [" " * _INDENT + line if line else "" for line in result]
+            if alone and fits:
+                result.append((commented, line.value))
+            else:
+                result += [*_plain(comment_lines), *((text, line.value) for text in line.texts)]
+        return [(" " * _INDENT + text if text else "", value) for text, value in result]
 
     def _heading(self, part: Part, v: Traced, shown: set[tuple[str, str]]) -> list[str]:
         """The comment with the title of a part, and its formula unless that was shown before."""
@@ -270,3 +293,8 @@ class Body:
     def _comment(self, title: str, note: str) -> list[str]:
         text = _("{title}: {note}", title=title, note=note) if note else title
         return [line[_INDENT:] for line in comment(text, self.lang, _INDENT)]
+
+
+def _plain(lines: Sequence[str]) -> list[tuple[str, None]]:
+    """Lines that compute nothing."""
+    return [(line, None) for line in lines]

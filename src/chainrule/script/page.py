@@ -11,6 +11,7 @@ import numpy as np
 from chainrule.engine.compiled.symbolic import unlike
 from chainrule.engine.names import Names
 from chainrule.engine.naming import parameter_names
+from chainrule.engine.origins import Origin
 from chainrule.engine.primitives import Function as PyFunction
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.trace import Traced
@@ -38,6 +39,7 @@ TAKEN = {
     "rng", "epoch", "order", "start",
     "rows", "step", "loss", "total", "count", "weight", "norm", "run", "path", "answer", "error", "ones",
     "last_gradient", "taken", "mixed", "cells", "allow_pickle", "weight_decay", "max_grad",
+    "evaluate", "evaluate_test", "x_test", "t_test",
     "clip_norm", "mask_seed", "bound", "MISSING", "COLUMNS", "CLASSES", "READERS", *MAKERS,
 }  # fmt: skip
 #: Those used only in the loop, which functions may use for something else.
@@ -144,12 +146,20 @@ class Function:
             f"    {name} = {text}  # {note.said(body.lang)}"
             for name, (text, note) in self.e.prelude.items()
         ]
-        if any(re.search(r"\bn\b", line.split("#")[0]) for line in lines + first_lines):
+        written = [*lines, *first_lines, self.e.text(self.recording.out)]
+        if any(re.search(r"\bn\b", line.split("#")[0]) for line in written):
             first_lines.insert(0, "    n = len(x)")
         self.lines = first_lines + lines
+        #: Of each of these lines, and of what is returned, the nodes whose operations it computes.
+        self.origins = [frozenset[Origin]()] * len(first_lines) + body.origins
+        self.returned = frozenset[Origin]().union(*map(body.origins_in, self._inline(body)))
         self.after = self._buffer_lines()
         self.constants = dict(self.e.constants)
         self.helpers = [_helper(f, name, body.lang) for f, name in self.e.functions.items()]
+
+    def _inline(self, body: Body) -> list[Traced]:
+        """The results that have no line of their own."""
+        return [v for v in self.recording.targets if v not in self.e.named]
 
     def _buffer_lines(self) -> list[str]:
         """The lines that store the step's new values in buffers, after all reads of the old ones."""

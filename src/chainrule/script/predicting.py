@@ -402,8 +402,10 @@ def _use(model: WritableModel, x: Array, lang: str) -> list[str]:
     ]
     answer = "y"
     if model.classifies:
-        binary = isinstance(model.network.loss, Loss) and model.network.loss.target == "binary"
-        answer = "(y[:, 0] > 0).astype(int)" if binary else "y.argmax(axis=1)"
+        target = model.network.loss.target if isinstance(model.network.loss, Loss) else "values"
+        answer = "(y[:, 0] > 0).astype(int)" if target == "binary" else "y.argmax(axis=1)"
+        if target == "values":  # one answer tells by its sign, several by the largest
+            answer = "(y[:, 0] > 0 if y.shape[1] == 1 else y.argmax(axis=1)).astype(int)"
         if model.preparation is not None:
             answer = f"np.array(CLASSES)[{answer}]"
     elif model.preparation is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
+from chainrule.engine.origins import Origin, claimed, origins_of
 from chainrule.engine.plans import StepRecording
 from chainrule.engine.primitives import Function
 from chainrule.engine.protocols import RecordableNetwork
@@ -66,6 +67,8 @@ class ScriptRecording:
     names: dict[Traced, str] = field(default_factory=dict)
     local_names: dict[Traced, str] = field(default_factory=dict)
     parts: dict[Traced, Part] = field(default_factory=dict)
+    #: The node of the recorded graph that computes each value.
+    origins: dict[Traced, Origin] = field(default_factory=dict)
     #: The value that each gradient is the gradient of.
     value_of: dict[Traced, Traced] = field(default_factory=dict)
     #: Name and formula of the node that computes each value.
@@ -110,8 +113,26 @@ def record_predict(
     rules: Mapping[Function, Function] = TEXT_FUNCTIONS,
 ) -> ScriptRecording:
     """Record the outputs for n rows, in inference mode."""
+    return _record_inference(network, network._record_predict, [("x", x)], n, rules)
+
+
+def record_evaluation(
+    network: RecordableNetwork, batch: Sequence[tuple[str, Array]], n: int
+) -> ScriptRecording:
+    """Record the loss of n rows, in inference mode."""
+    return _record_inference(network, network._record_loss, batch, n, TEXT_FUNCTIONS)
+
+
+def _record_inference(
+    network: RecordableNetwork,
+    what: Callable[..., Variable],
+    batch: Sequence[tuple[str, Array]],
+    n: int,
+    rules: Mapping[Function, Function],
+) -> ScriptRecording:
+    rows = [(name, _first_rows(array, n)) for name, array in batch]
     with training_mode(False), collect_names() as local_names:
-        rec = StepRecording(network._record_predict, [("x", _first_rows(x, n))], rules)
+        rec = StepRecording(what, rows, rules)
         low = rec.lower()
         out, _ = rec.results(low)
     recording = ScriptRecording(n, out, list(rec.arguments.values()), [], [], *_leaves(rec))
@@ -149,30 +170,18 @@ class _Annotator:
                         layer=type(value.args[0].layer).__name__,
                     )
                 )
-        nodes = self.rec.graph.nodes
-        for node in nodes:
-            self._claim(node, [self.low.value(v) for v in node.outputs], backward=False)
-        for node in reversed(nodes):
-            gradients = [self.arrows[v] for v in node.inputs if v in self.arrows]
-            self._claim(node, gradients, backward=True)
+        claims = claimed(self.rec.graph, self.low, self.arrows)
+        self.recording.origins = origins_of(self.rec.graph, claims)
+        for value, (node, backward) in claims.items():
+            kind = type(node)
+            self.recording.parts[value] = self._part(node, backward)
+            function = kind.backward if backward else kind.forward
+            self.recording.notes[value] = (identifier(kind.__name__), explanation(function))
         for variable, gradient in self.arrows.items():
             self.recording.value_of.setdefault(gradient, self.low.value(variable))
         self._name(local_names)
 
     # -- parts ----------------------------------------------------------------------------------
-
-    def _claim(self, node: Node, values: list[Traced], backward: bool) -> None:
-        """Assign to the node's part all values it computed that no earlier node did."""
-        part, ahead = self._part(node, backward), list(values)
-        kind = type(node)
-        function = kind.backward if backward else kind.forward
-        note = (identifier(kind.__name__), explanation(function))
-        while ahead:
-            value = ahead.pop()
-            if value.function is not None and value not in self.recording.parts:
-                self.recording.parts[value] = part
-                self.recording.notes[value] = note
-                ahead.extend(value.operands)
 
     def _part(self, node: Node, backward: bool) -> Part:
         scope = self.rec.graph.scopes[node]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from chainrule.atomic_write import check_place, write_whole
+from chainrule.engine.origins import Origin
 from chainrule.errors import SettingError
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import _
@@ -32,6 +33,11 @@ class Script:
 
     text: str
     arrays: Mapping[str, Array] = field(default_factory=dict)
+    #: The nodes whose operations a line computes, by the line's number from 0; `graph` of the network
+    #: has them in this order. The lines of the update have none.
+    origins: Mapping[int, frozenset[Origin]] = field(default_factory=dict, repr=False)
+    #: The numbers of the lines that update the parameters.
+    update: range = field(default=range(0), repr=False)
 
     def __post_init__(self) -> None:
         # Copies, since further training changes the network's arrays.

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from chainrule.engine.origins import Origin
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.errors import DataError, SettingError, shown
 from chainrule.graph.variable import Array
 from chainrule.lang.messages import Text, _, _p, sentences
 from chainrule.lang.messages import listed as enumerated
 from chainrule.script.data import GeneratedData, find_maker, generated_text, maker_text
+from chainrule.script.midway import Evaluation, Start
 from chainrule.script.page import Function, Page, lay_out, widths_of
 from chainrule.script.recorded import record_step
 from chainrule.script.script import Script
@@ -47,6 +49,9 @@ def training_script(
     sample_weight: npt.ArrayLike | None = None,
     max_grad: float | None = None,
     shuffle: bool = True,
+    test: tuple[Array, Array] | None = None,
+    start: Start | None = None,
+    steps: int | None = None,
     lang: str | None = None,
 ) -> Script:
     """One NumPy file, without chainrule, that trains as Trainer does and prints the same losses.
@@ -61,8 +66,11 @@ def training_script(
     what came from a seed: a generated set (also if its arrays are given), and initial weights that
     have not been trained. Everything else is in `Script.arrays`, saved in an `.npz` beside the file.
     Training starts from the network's present parameters with a fresh optimizer; `seed` is that of
-    Trainer, the other settings are those of `Trainer.fit`. `lang` is the language of the comments
-    and of the program's output, "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
+    Trainer, the other settings are those of `Trainer.fit`. With `test`, other rows (x, t), the program
+    ends with the losses of the trained network on both. `start` goes on from the middle of a training,
+    whose `epochs` are counted from its beginning; `steps` is how many batches it takes, where the last
+    epoch is not to be complete. `lang` is the language of the comments and of the program's output,
+    "en" or "zh"; None: the language of CHAINRULE_LANG, else English.
 
     Raises:
         RecordingError: a layer or an optimizer written by hand; a step that depends on the batch
@@ -101,9 +109,9 @@ def training_script(
     batch = [
         (k, np.ascontiguousarray(a)) for k, a in zip("xtw", data, strict=True) if a is not None
     ]
-    return _Training(network, optimizer, batch, generated, max_grad, lang).script(
-        epochs, min(batch_size, len(data[0])), int(seed), shuffle
-    )
+    training = _Training(network, optimizer, batch, generated, max_grad, lang)
+    training.test, training.start, training.steps = test, start, steps
+    return training.script(epochs, min(batch_size, len(data[0])), int(seed), shuffle)
 
 
 class _Training:
@@ -121,6 +129,9 @@ class _Training:
         self.batch, self.generated = batch, generated
         self.data = dict(batch)
         self.page = Page(network, lang)
+        self.test: tuple[Array, Array] | None = None
+        self.start: Start | None = None
+        self.steps: int | None = None
 
     def script(self, epochs: int, batch_size: int, seed: int, shuffle: bool) -> Script:
         rows = len(self.data["x"])
@@ -142,6 +153,14 @@ class _Training:
         params = self._params(groups, update.ordered)
         data = self._data()
         page.arrays |= update.arrays
+        states = update.fresh_states()
+        if self.start is not None:
+            states = self.start.states(page, update.states, params)
+        evaluation = None if self.test is None else Evaluation(page, self.data, self.test)
+        more: list[str] = []
+        if evaluation is not None:
+            functions = [*functions, *evaluation.functions]
+            more = evaluation.data_lines()
         helpers = dict.fromkeys(helper for function in functions for helper in function.helpers)
         text = page.text(
             self._doc(epochs, batch_size, seed, shuffle),
@@ -151,18 +170,47 @@ class _Training:
                     if self.generated is not None and data[1]
                     else []
                 ),
-                "\n".join([*comment(_p("part of a program", "Data"), self.lang), *data[0]]),
+                "\n".join([*comment(_p("part of a program", "Data"), self.lang), *data[0], *more]),
                 self._parameters(params, functions),
                 *update.functions,
                 *helpers,
                 *(
                     self._gradient(*pair, params)
-                    for pair in zip(functions, _GRADIENTS, strict=False)
+                    for pair in zip(functions[: len(laid_out)], _GRADIENTS, strict=False)
                 ),
-                self._loop(update, used, len(functions), [epochs, batch_size, seed], shuffle),
+                *(evaluation.blocks() if evaluation is not None else []),
+                "\n".join(
+                    [
+                        self._loop(
+                            update, used, len(laid_out), [epochs, batch_size, seed], shuffle, states
+                        ),
+                        *(evaluation.lines() if evaluation is not None else []),
+                    ]
+                ),
             ],
         )
-        return Script(text, page.arrays)
+        return Script(text, page.arrays, *self._places(text, functions, update, params))
+
+    def _places(
+        self,
+        text: str,
+        functions: Sequence[Function],
+        update: Update,
+        params: Sequence[Parameter],
+    ) -> tuple[dict[int, frozenset[Origin]], range]:
+        """Which nodes the lines of the program compute, and which of them are the update."""
+        lines = text.splitlines()
+        origins: dict[int, frozenset[Origin]] = {}
+        for function, pair in zip(functions, _GRADIENTS, strict=False):
+            block = self._gradient(function, pair, params).splitlines()
+            begin = lines.index(block[0])
+            body = begin + 2  # after def and its docstring
+            origins |= {body + k: found for k, found in enumerate(function.origins) if found}
+            if function.returned:
+                origins[begin + len(block) - 1] = function.returned
+        inside = [f"        {line}" for line in update.lines]
+        begin = len(lines) - lines[::-1].index(inside[-1]) - len(inside)
+        return origins, range(begin, begin + len(inside))
 
     # -- blocks -----------------------------------------------------------------------------------
 
@@ -181,6 +229,11 @@ class _Training:
             if self.network.dtype == np.float64
             else _("It prints the losses of {call}, up to rounding in float32.", call=call)
         )
+        if self.start is not None or self.steps is not None:
+            prints = _(
+                "It trains for a part of a longer run, and prints, to the last digit, that run's losses on"
+                " the same machine."
+            )
         first = _("A neural network trained with NumPy alone: {layers}.", layers=names)
         second = sentences(_("Written by chainrule."), prints)
         return [
@@ -243,6 +296,7 @@ class _Training:
         functions: int,
         numbers: Sequence[int],
         shuffle: bool,
+        states: Sequence[str],
     ) -> str:
         epochs, batch_size, seed = numbers
         call, choice = "gradient", []
@@ -250,24 +304,28 @@ class _Training:
             call = "taken"
             choice = [f"        taken = gradient if len(rows) == {used[0]} else last_gradient"]
         arguments = ", ".join(f"{name}[rows]" for name in self.data)
+        weighed = "w" in self.data
         weight, count = "len(rows)", "len(x)"
         if "w" in self.data:
             weight, count = "float(w[rows].sum())", "count"
         lang = self.lang
-        lines = [*comment(_p("part of a program", "Training"), lang), *update.settings]
+        lines = [*comment(_p("part of a program", "Training"), lang), *update.settings, *states]
         lines += [f'{name} = kept["{name}"]' for name in update.arrays]
+        start = self.start or Start()
         if update.counts:
-            lines.append("step = 0")
+            lines.append(f"step = {start.updates}")
         if shuffle:
             lines.append(f"rng = np.random.default_rng({seed})")
+            lines += start.generator_lines(lang) if start.generator else []
+        span = start.span(self.steps, epochs, batch_size, len(self.data["x"]))
         step_1, step_2 = _("step 1: mini-batch").said(lang), _("step 2: gradient").said(lang)
         step_4 = _("step 4: repeat").said(lang)
         order = "rng.permutation(len(x))" if shuffle else "np.arange(len(x))"
         lines += [
-            f"for epoch in range(1, {epochs + 1}):  # {step_4}",
+            f"for epoch in {span.epochs}:  # {step_4}",
             f"    order = {order}",
-            f"    total{', count' if count == 'count' else ''} = 0.0{', 0.0' if count == 'count' else ''}",
-            f"    for start in range(0, len(x), {batch_size}):",
+            f"    total, count = {span.total}, 0.0" if weighed else f"    total = {span.total}",
+            f"    for start in {span.starts}:",
             f"        rows = order[start : start + {batch_size}]  # {step_1}",
             *choice,
             f"        loss, grads = {call}({arguments})  # {step_2}",
@@ -283,7 +341,8 @@ class _Training:
             lines.append(f"        total += loss * {weight}")
         mean = f"{{total / {count}}}"
         report = _("epoch {epoch}: loss {loss}", epoch="{epoch}", loss=mean)
-        lines.append(f"    print({printed(report, lang)})")
+        said = f"print({printed(report, lang)})"
+        lines += [f"    {span.printed}", f"        {said}"] if span.printed else [f"    {said}"]
         return "\n".join(lines)
 
 

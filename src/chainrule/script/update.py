@@ -96,9 +96,14 @@ class Update:
         self._limits()
         self._rates()
         self._loops(rules)
-        self.settings += [
-            f"{self._state(slot)} = [np.zeros_like(p) for p in params]  # {_slot(slot).said(lang)}"
-            for slot in optimizer.slots
+        #: The names of the lists of slots.
+        self.states = {slot: self._state(slot) for slot in optimizer.slots}
+
+    def fresh_states(self) -> list[str]:
+        """The lines that make the slots of an optimizer that has not updated anything yet."""
+        return [
+            f"{name} = [np.zeros_like(p) for p in params]  # {_slot(slot).said(self.lang)}"
+            for slot, name in self.states.items()
         ]
 
     def _state(self, slot: str) -> str:

@@ -81,7 +81,7 @@ def pack(tensors: Mapping[str, Array], description: Mapping[str, object]) -> byt
     # safetensors copies bytes from a pointer: it would silently write a non-contiguous array
     # wrong.
     plain = {
-        name: np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True)
+        name: np.asarray(array, dtype=array.dtype.newbyteorder("="), order="C")
         for name, array in tensors.items()
     }
     data = bytes(save(plain, {KEY: text}))  # one metadata key: several would vary in order

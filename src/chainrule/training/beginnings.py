@@ -12,7 +12,7 @@ from chainrule.distributed.communicator import told_by_all
 from chainrule.errors import RanksDifferError
 from chainrule.lang.messages import Text, _, listed
 from chainrule.training.captured import capture
-from chainrule.training.ranks import hashed
+from chainrule.training.digests import digest
 from chainrule.training.run_settings import NAMES, differing
 from chainrule.training.state import Training
 
@@ -44,9 +44,9 @@ def refuse_other_trainings(
     mine = {name: str(value) for name, value in told.items()}
     mine["shape"] = ", ".join("-" if a is None else f"{a.dtype}{list(a.shape)}" for a in arrays)
     mine |= {
-        "generator": hashed(state["generator"]),
-        "parameters": hashed([state["parameters"], state.get("buffers"), state.get("mask_seeds")]),
-        "optimizer_state": hashed(state["optimizer"]),
+        "generator": digest(state["generator"]),
+        "parameters": digest(state["parameters"], state.get("buffers"), state.get("mask_seeds")),
+        "optimizer_state": digest(state["optimizer"]),
     }
     _refuse_differing(training, mine)
 

@@ -29,24 +29,34 @@ class Choice:
     by_hand: bool = False
 
 
-def choose(trainer: Training, x: Array, t: Array, w: Array | None, steps: int) -> Choice:
+def choose(
+    trainer: Training,
+    x: Array,
+    t: Array,
+    w: Array | None,
+    steps: int,
+    engine: str | None = None,
+) -> Choice:
     """The engine for `steps` more steps on batches like x, t and weights w of prepared data.
+
+    `engine`: what is asked for, by default of the trainer.
 
     "auto" takes the compiled engine if it saves more time than compiling costs, over all past and
     future steps of the trainer. The contents of the kernel cache play no part: the two engines
     differ in their last bits, and the same program must give the same bits whenever it runs.
     """
-    if trainer.engine == "numpy":
+    engine = engine or trainer.engine
+    if engine == "numpy":
         return Choice("numpy")
     why = _by_hand(trainer)
     if why is not None:
         return Choice("numpy", why, by_hand=True)
     missing = missing_packages()
-    if missing and trainer.engine == "compiled":
+    if missing and engine == "compiled":
         raise extra_missing(missing)
     if missing:
         return Choice("numpy", _("{package} is not installed", package=missing[0]))
-    if trainer.engine == "auto":
+    if engine == "auto":
         estimate, steps = step_estimate(trainer, x, t, w), trainer.history.steps + steps
         # The compiled engine declines a hand-written part later, and then reports the reason.
         if not estimate.by_hand and not estimate.pays(steps):

@@ -12,12 +12,10 @@ import numpy.typing as npt
 
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.values import NotCompilable
-from chainrule.engine.protocols import Division
 from chainrule.graph.reads import outdated
 from chainrule.networks.steps import Segments, segments_of
 from chainrule.optimizers import clip_grads
 from chainrule.schedules import Constant
-from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
@@ -57,7 +55,6 @@ class CompiledLoop(Loop):
             or self.optimizer.l2
             or self.optimizer.schedule.observes
         )
-        self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
         self.batch_starts = np.arange(0, self.n, self.batch_size)
         self.sizes = np.diff(np.append(self.batch_starts, self.n))
         #: The calls since the snapshot: row numbers, step bounds, the optimizer's numbers.
@@ -106,7 +103,7 @@ class CompiledLoop(Loop):
                     max_grad=self.settings.max_grad,
                     say=self.progress.say,
                     seconds=self._seconds,
-                    division=self._division(),
+                    division=trainer.division(trainer.model) if trainer.divides else None,
                 )
                 trainer._kernel = key, kernel
             self.kernel = kernel
@@ -116,20 +113,6 @@ class CompiledLoop(Loop):
             self.kernel = None
             trainer.engine_used, trainer.engine_reason = "numpy", reason.args[0]
         self._signature = self._current_signature()
-
-    def _division(self) -> Division | None:
-        """How ranks share a batch, if they do."""
-        trainer = self.trainer
-        if not trainer.divides:
-            return None
-        from chainrule.distributed.messages import Messages
-
-        return Messages(
-            trainer.model,
-            trainer.communicator,
-            lambda: bool(trainer.stop_reason),
-            reproducible=trainer.reproducible,
-        )
 
     def _threads(self) -> int | None:
         """The threads asked for; of ranks each has one, since they share the cores."""
@@ -173,6 +156,7 @@ class CompiledLoop(Loop):
     def _run(self, left: int) -> None:
         while left and not self._stops():
             self._refresh()
+            self._agree()
             number, count = self.trainer.current_epoch + 1, 1
             if self.kernel is None:
                 self._epoch(number)
@@ -211,10 +195,11 @@ class CompiledLoop(Loop):
         whole = checkpoints is not None and count > 1
         stops = False
         while done < len(losses) and not failed and not stops:
+            most = 1
             if self.observes_steps:
                 self._refresh()
-            most = 1
-            if not self.observes_steps and self.kernel is not None:
+                self._agree()
+            elif self.kernel is not None:
                 most = max(1, min(len(losses) - done, int(CALL_SECONDS / self.kernel.pace)))
                 if checkpoints is not None:
                     most = min(most, checkpoints.steps_left(self))
@@ -287,7 +272,7 @@ class CompiledLoop(Loop):
             bounds = bounds[:2]
             rates = kernel.rates(1)
         self._take_snapshot()
-        start_time = time.perf_counter()
+        start_time, sent = time.perf_counter(), self._sent
         try:
             losses = kernel.run(rows, bounds, rates)
         except BaseException:
@@ -296,7 +281,9 @@ class CompiledLoop(Loop):
             raise
         made = max(len(losses), 1)
         # The first call may be slow. Limiting the drop to 1/8 lets the calls grow step by step.
-        kernel.pace = max((time.perf_counter() - start_time) / made, kernel.pace / 8)
+        seconds = time.perf_counter() - start_time
+        kernel.pace = max(seconds / made, kernel.pace / 8)
+        self._remark_pace(made, seconds, self._sent - sent)
         failed = kernel.failed
         if failed:
             self._roll_back()
@@ -327,6 +314,12 @@ class CompiledLoop(Loop):
         self.trainer.restore(self._snapshot)
         for entry in self._log:
             self.kernel.run(*entry, again=True)
+
+    @property
+    def _sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        ranks = None if self.kernel is None else self.kernel.ranks
+        return super()._sent if ranks is None else ranks.division.seconds
 
     def _told_to_stop(self) -> bool:
         """Whether any rank wanted to stop, at the latest step."""

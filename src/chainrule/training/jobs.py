@@ -6,6 +6,7 @@ import copy
 import os
 import sys
 import time
+import warnings
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
@@ -95,7 +96,8 @@ class Jobs:
         self.places = [ids[k : k + size] for ids in alike for k in range(0, len(ids), size)]
         self.blocks: list[ManyFits] = []
         self.interrupted = self._waits = False
-        self._ended = 0
+        #: The places of the networks that jobs have brought back.
+        self._ended: set[int] = set()
 
     def _size(self, networks: int) -> int:
         """How many networks a block has: at least one for each thread of a job."""
@@ -132,12 +134,11 @@ class Jobs:
         fits.received = interrupt.received
         if self.interrupted:
             fits.interrupt()
-            for i in (i for places in self.places for i in places):
+            for i in (i for places in self.places for i in places if i not in self._ended):
                 trainer = fits.trainers[i]
-                if not trainer.history.epochs:
-                    trainer.interrupt()
-                    trainer.history.stopped = trainer.stop_reason
-                    trainer.history.interrupted = True
+                trainer.interrupt()
+                trainer.history.stopped = trainer.stop_reason
+                trainer.history.interrupted = True
         if fits.alone and fits.received is None:
             fits.run([])
 
@@ -153,7 +154,7 @@ class Jobs:
                     break
                 for i, state in zip(self.places[number], states, strict=True):
                     self.fits.finish(i, state)
-                self._ended += len(states)
+                    self._ended.add(i)
                 if self.fits.kept is not None:
                     self.fits.kept.observe_all()
         except KeyboardInterrupt:
@@ -162,7 +163,9 @@ class Jobs:
         finally:
             for block in self.blocks:
                 block.interrupt()
-            results.close()
+            with warnings.catch_warnings():  # joblib advises who ends jobs to make fewer of them
+                warnings.filterwarnings("ignore", ".* have been cancelled", UserWarning)
+                results.close()
             while any(block.running for block in self.blocks):  # those of threads, in this process
                 time.sleep(0.01)
             if self.fits.kept is not None:
@@ -217,7 +220,7 @@ class Jobs:
             "{ended} of {n:,} network were trained by then",
             "{ended} of {n:,} networks were trained by then",
             sum(map(len, self.places)),
-            ended=self._ended,
+            ended=len(self._ended),
         )
         error.add_note(in_language(note, chosen()))
 

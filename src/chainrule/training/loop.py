@@ -18,10 +18,11 @@ from chainrule.nodes.base import ignore_fp_errors
 from chainrule.optimizers import Optimizer
 from chainrule.storage.checkpoint import Checkpoint
 from chainrule.training.batches import Batches
-from chainrule.training.callbacks import Callback
+from chainrule.training.callbacks import Callback, EarlyStopping
 from chainrule.training.checkpoints import Checkpoints, EpochPlace, go_on
 from chainrule.training.history import History
 from chainrule.training.metrics import Metric
+from chainrule.training.pace import Pace
 from chainrule.training.progress import Progress
 from chainrule.training.ranks import Ranks
 from chainrule.training.signals import Interrupt
@@ -93,6 +94,9 @@ class Loop:
         self.progress = Progress(shows, epochs, self.steps, settings.lang)
         self.optimizer = trainer.optimizer
         self.observes_steps = any(map(_observes_steps, self.callbacks))
+        #: Whether a callback may change the training; one that only stops it does not.
+        self.may_change = any(type(c) is not EarlyStopping for c in self.callbacks)
+        self.pace = Pace(trainer.communicator.size)
         #: How far the present epoch has come; None between two epochs.
         self.place: EpochPlace | None = None
         #: How many threads share a batch.
@@ -162,6 +166,7 @@ class Loop:
         for _epoch in range(left):
             if self._stops():
                 break
+            self._agree()
             self._epoch(self.trainer.current_epoch + 1)
             self.ranks.compare_parameters(self.trainer.current_epoch)
 
@@ -179,6 +184,22 @@ class Loop:
             trainer.received = self.ranks.agree_to_stop(self.interrupt.received)
         return stops
 
+    @property
+    def _sent(self) -> float:
+        """The seconds that messages between ranks have taken so far."""
+        return self.stepper.program.sent if self.ranks.several else 0.0
+
+    def _remark_pace(self, steps: int, seconds: float, sent: float) -> None:
+        """Say once, after some steps, if ranks are slower than one alone."""
+        remark = self.pace.add(steps, seconds, sent)
+        if remark is not None:
+            self.progress.say(remark)
+
+    def _agree(self) -> None:
+        """Of several ranks: see that callbacks have changed the same on all of them."""
+        if self.may_change:
+            self.ranks.refuse_other_steps()
+
     def _told_to_stop(self) -> bool:
         """Whether any rank wanted to stop, at the latest step."""
         return self.stepper.program.stops
@@ -193,7 +214,11 @@ class Loop:
             if i < place.steps:  # made before the checkpoint
                 loss = earlier[i]
             else:
+                if self.observes_steps:
+                    self._agree()
+                began, sent = time.perf_counter(), self._sent
                 loss = self.stepper.step(batch, number, i)
+                self._remark_pace(1, time.perf_counter() - began, self._sent - sent)
                 history.add_step(loss)
             # The epoch's loss weights the batches by their rows, or by the rows' weights.
             weight = len(batch) if self.w is None else float(self.w[batch].sum())

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,6 +16,7 @@ from chainrule.settings import whole
 from chainrule.storage.folder import CheckpointFolder
 from chainrule.training.callbacks import EarlyStopping
 from chainrule.training.checkpoints import EVERY, NETWORKS
+from chainrule.training.digests import digest
 from chainrule.training.intervals import Interval
 from chainrule.training.kept_fits import KeptFits
 from chainrule.training.loop import Settings
@@ -25,7 +24,6 @@ from chainrule.training.metrics import named_metrics
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.run_settings import (
     data_settings,
-    digest,
     fit_settings,
     model_settings,
     refuse_differences,
@@ -112,8 +110,7 @@ def fits_digest(
     many = len(trainers)
     silent = ProgressOfMany(None, many, epochs, "en")
     fits = ManyFits(trainers, range(many), [data] * many, epochs, options, stopping, silent)
-    told = json.dumps([epochs, _many_settings(fits)], sort_keys=True, default=str)
-    return hashlib.sha256(told.encode()).hexdigest()
+    return digest(epochs, _many_settings(fits))
 
 
 def _settings(fits: ManyFits) -> Settings:
@@ -139,8 +136,7 @@ def _begun(trainer: Trainer) -> str:
     if isinstance(optimizer, Optimizer):
         slots = optimizer._slots_of(parameter_arrays(model))
         arrays += [slot for group in slots for slot in group]
-    dice = repr(trainer.rng.bit_generator.state)
-    return hashlib.sha256(f"{digest(*arrays)}{dice}".encode()).hexdigest()
+    return digest(arrays, trainer.rng.bit_generator.state)
 
 
 def _refuse_other(now: Mapping[str, Any], then: Mapping[str, Any], path: str) -> None:

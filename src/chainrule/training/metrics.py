@@ -219,15 +219,23 @@ def class_scores(counts: npt.ArrayLike) -> list[ClassScore]:
     ]
 
 
-def in_units(value: float | None) -> str:
+def in_units(value: float | None, beside: float = 0.0) -> str:
     """An error in the units of the target as text, in the usual form for amounts; "-" for None.
 
-    >>> in_units(29552.4), in_units(61.914), in_units(0.000123456), in_units(2.5e12)
-    ('29,552', '61.91', '0.0001235', '2.5e+12')
+    `beside` is an error that it stands beside, whose last digit is then its own.
+
+    >>> in_units(29552.4), in_units(61.9), in_units(0.000123456), in_units(2.5e12)
+    ('29,552', '61.90', '0.0001235', '2.500e+12')
+    >>> in_units(0.00123, beside=61.914), in_units(898.43, beside=163203.1)
+    ('0.00', '898')
     """
     if value is None:
         return "-"
-    return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
+    size = abs(beside or value)
+    if not 1e-5 <= size < 1e9:
+        return f"{value:.3e}" if value else "0"
+    told = f"{value:,.{max(0, 3 - math.floor(math.log10(size)))}f}"
+    return told if told.strip("-0.") else told.removeprefix("-")
 
 
 def regression_scores(

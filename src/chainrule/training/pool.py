@@ -40,7 +40,7 @@ from chainrule.training.loop import Settings, columns, not_finite_after
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.state import scores_of
 from chainrule.training.stepper import BUFFER, Stepper
-from chainrule.training.structure import structure_of
+from chainrule.training.structure import Draws, structure_of
 from chainrule.training.trainer import Trainer
 
 __all__ = ["Cohort", "Group", "Member", "Pool"]
@@ -62,12 +62,14 @@ class Member:
         held_out: tuple[Array, Array] | None,
         stopping: EarlyStopping | None,
         structure: Hashable,
-        seeds: Sequence[int],
+        draws: Draws,
         epochs: int,
         number: int,
     ) -> None:
         self.trainer, self.data, self.rows, self.held_out = trainer, data, rows, held_out
-        self.stopping, self.structure, self.seeds = stopping, structure, seeds
+        self.stopping, self.structure, self.draws = stopping, structure, draws
+        #: The numbers that are others in its step than in the shared one.
+        self.numbers: Mapping[int, Any] = {}
         #: Which of the networks of the call it is.
         self.number = number
         #: How many rows it is trained on.
@@ -177,11 +179,23 @@ class Group:
             self._data[key] = self.shared.for_data(_named(x, t, w), used)
         return self._data[key]
 
+    def takes(self, member: Member) -> bool:
+        """Whether a member has this step, but for some numbers, which are found here.
+
+        Raises:
+            NotCompilable: no step can take its data.
+        """
+        self.data_of(member)
+        network, data = member.trainer.model, _named(*member.data)
+        numbers = self.shared.numbers_of(network, data, member.draws)
+        member.numbers = numbers or {}
+        return numbers is not None
+
     def begin(self, member: Member) -> None:
         """Make a member ready for its first step."""
         trainer, network = member.trainer, member.trainer.model
         own = member.bind(network.named_buffers().values() if self.has_buffers else ())
-        member.given = self.shared.for_network(self.data_of(member), own, member.seeds)
+        member.given = self.shared.for_network(self.data_of(member), own, member.numbers)
         trainer.engine_used, member.begun = "compiled", True
         if network.engine != "compiled":
             network.engine = "compiled"
@@ -214,7 +228,7 @@ def _shared_step(
     if known is not None and not outdated(known.step.reads):
         # That network may have been changed since.
         now = structure_of(known.step.network)  # type: ignore[arg-type]
-        then = first.structure, list(known.seeds)
+        then = first.structure, known.draws
         if now == then:
             return known
     trainer, (x, t, w) = first.trainer, first.data
@@ -226,7 +240,7 @@ def _shared_step(
         max_grad=settings.max_grad, say=say, seconds=lambda: step_estimate(trainer, *some).compiling,
     )  # fmt: skip
     buffers = trainer.model.named_buffers().values()
-    shared = SharedStep(step, first.bind(buffers), first.seeds)
+    shared = SharedStep(step, first.bind(buffers), first.draws)
     if sum(s.data.nbytes for s in first.segments) <= _KEPT:
         with _steps_lock:
             _steps.put(key, 0, shared)
@@ -443,8 +457,9 @@ class Pool:
 
     def _work(self, k: int) -> None:
         """The work of thread k."""
+        team: list[Member] = []
+        runs = False
         try:
-            team: list[Member] = []
             while True:
                 with self._turn:
                     following = self._next(team)
@@ -453,22 +468,26 @@ class Pool:
                     group = following.cohort.group
                     workplace = group.workplace(k)
                     self._running += 1
-                try:
-                    with group.alone():
-                        following.run(workplace, self)
-                    outputs = following.outputs() if group.predicts else {}
-                    with self._turn:
-                        if group.evaluates and not group.predicts:
-                            outputs = following.outputs()
-                        team = self._close(following, outputs)
-                finally:
-                    with self._turn:
-                        self._running -= 1
-                        self._turn.notify_all()
+                    runs = True
+                with group.alone():
+                    following.run(workplace, self)
+                outputs = following.outputs() if group.predicts else {}
+                with self._turn:
+                    if group.evaluates and not group.predicts:
+                        outputs = following.outputs()
+                    team = self._close(following, outputs)
+                    self._running -= 1
+                    runs = False
+                    self._turn.notify_all()
                 if self.kept is not None:
                     self._keep(self.kept, following.team)
         except BaseException as error:
-            self.stopped, self._error = True, self._error or error
+            with (
+                self._turn
+            ):  # at once: who waits for this round would write what it has left behind
+                self.stopped, self._error = True, self._error or error
+                self._running -= runs
+                self._turn.notify_all()
 
     def _keep(self, kept: KeptFits, team: Sequence[Member]) -> None:
         """After a round: if a checkpoint is due, wait for the others, and write it."""

@@ -115,8 +115,8 @@ RANGES: dict[str, tuple[Range, ...]] = {
     ),
 }
 
-#: What the networks of an ensemble may differ in: all else is part of the step that they share.
-DRAWN = ("lr", "weight_decay", "beta2", "sigma")
+#: What the networks of an ensemble differ in: sizes would be another step for each to compile.
+DRAWN = ("lr", "dropout", "weight_decay", "beta2", "sigma")
 
 #: What the settings are called where people read of them.
 _LABELS = {
@@ -184,14 +184,15 @@ def drawn_settings(
 ) -> list[dict[str, float]]:
     """Settings for each network of an ensemble: the preset's own for the first, then drawn ones.
 
-    Drawn are those of `DRAWN` that are not `given`, with which all networks share a compiled step.
+    Drawn are those of `DRAWN` that are not `given`, with which networks share a compiled step: all with
+    weight decay, and those with dropout.
     Source: "TabPack", 2026 (arXiv 2607.05380), which trains such networks together.
 
     >>> [sorted(one) for one in drawn_settings("plain", 2, np.random.default_rng(0))]
-    [[], ['lr', 'weight_decay']]
+    [[], ['dropout', 'lr', 'weight_decay']]
     """
     ranges = [
-        replace(one, or_zero=False)
+        replace(one, or_zero=one.or_zero and one.name == "dropout")
         for one in RANGES[preset]
         if one.name in DRAWN and one.name not in given
     ]

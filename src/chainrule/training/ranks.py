@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import signal
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from chainrule.distributed.communicator import told_by_all
 from chainrule.errors import ChainruleError, RanksDifferError
-from chainrule.lang.messages import _, listed
+from chainrule.lang.languages import chosen
+from chainrule.lang.messages import Text, _, in_language, listed
 from chainrule.training.captured import capture
+from chainrule.training.digests import digest
 from chainrule.training.state import Training
 
-__all__ = ["Ranks", "hashed"]
+__all__ = ["Ranks"]
 
 
 class Ranks:
@@ -47,9 +47,7 @@ class Ranks:
         if not self.several:
             return
         state = capture(self.training)
-        everyone = told_by_all(
-            self.communicator, hashed([state["parameters"], state.get("buffers")])
-        )
+        everyone = told_by_all(self.communicator, digest(state["parameters"], state.get("buffers")))
         others = [str(rank) for rank, each in enumerate(everyone) if each != everyone[0]]
         if others:
             raise RanksDifferError(
@@ -98,6 +96,64 @@ class Ranks:
         names = [each[2] for each in everyone if each[2] is not None]
         return signal.Signals[names[0]] if names else None
 
+    def alike(self, value: object) -> bool:
+        """Whether all ranks have this value: one short message."""
+        table = np.zeros(self.communicator.size, np.int64)
+        table[self.communicator.rank] = int(digest(value)[:15], 16)
+        self.communicator.all_reduce(table)
+        return bool((table == table[0]).all())
+
+    def refuse_other_steps(self) -> None:
+        """Raise, on every rank, unless callbacks have left all with the same engine, and the same to train.
+
+        Raises:
+            RanksDifferError: they have not; the message names ranks and differences.
+        """
+        if not self.several:
+            return
+        training = self.training
+        trained = [
+            f"{name} {parameter.shape}"
+            for name, parameter in training.model.named_parameters().items()
+            if parameter.trainable
+        ]
+        engine = _said_engine(training)
+        if self.alike([engine, trained]):
+            return
+        everyone = [
+            json.loads(each)
+            for each in told_by_all(self.communicator, json.dumps([engine, trained]))
+        ]
+        problems: list[Text] = []
+        for rank, (used, names) in enumerate(everyone):
+            first, all_names = everyone[0]
+            if used != first:
+                problems.append(
+                    _(
+                        "rank {rank} goes on with {engine}, rank 0 with {first}",
+                        rank=rank,
+                        engine=used,
+                        first=first,
+                    )
+                )
+            if names != all_names:
+                only = sorted({*names} ^ {*all_names})
+                problems.append(
+                    _(
+                        "rank {rank} and rank 0 differ in whether {names} is trained",
+                        rank=rank,
+                        names=listed(only),
+                    )
+                )
+        raise RanksDifferError(
+            _(
+                "in epoch {epoch} a callback has changed the training, and not on every rank alike:"
+                " {problems}. Callbacks have to do the same on each.",
+                epoch=training.current_epoch + 1,
+                problems=listed(problems, "clauses"),
+            )
+        )
+
     def by_first(self, action: Callable[[], None]) -> None:
         """Let rank 0 do something; if it cannot, all raise its error."""
         self.together(action if self.first else _nothing)
@@ -122,28 +178,11 @@ class Ranks:
                 raise RanksDifferError(_("rank {rank}: {why}", rank=rank, why=why))
 
 
+def _said_engine(training: Training) -> str:
+    """The engine, and why it is not the compiled one."""
+    engine, why = str(training.engine_used), training.engine_reason
+    return engine if why is None else f"{engine} ({in_language(why, chosen())})"
+
+
 def _nothing() -> None:
     """What a rank does while another acts."""
-
-
-def hashed(value: object) -> str:
-    """The sha256 of numbers, texts and arrays, in lists and dicts."""
-    whole = hashlib.sha256()
-    _enter(whole, value)
-    return whole.hexdigest()
-
-
-def _enter(whole: Any, value: object) -> None:
-    if isinstance(value, dict):
-        for key in sorted(value):
-            whole.update(f"{key}:".encode())
-            _enter(whole, value[key])
-    elif isinstance(value, list | tuple):
-        whole.update(f"[{len(value)}]".encode())
-        for each in value:
-            _enter(whole, each)
-    elif isinstance(value, np.ndarray):
-        whole.update(f"{value.dtype.str}{value.shape};".encode())
-        whole.update(np.ascontiguousarray(value).tobytes())
-    else:
-        whole.update(repr(value).encode())

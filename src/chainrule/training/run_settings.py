@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -13,9 +12,9 @@ import numpy.typing as npt
 from chainrule.errors import SettingError
 from chainrule.lang.messages import Spelled, _, listed
 from chainrule.networks import Network
-from chainrule.networks.parts import ROWS
 from chainrule.optimizers import Optimizer
 from chainrule.training.callbacks import EarlyStopping
+from chainrule.training.digests import digest
 from chainrule.training.loop import Settings
 from chainrule.training.state import Training, parameter_arrays
 
@@ -111,17 +110,6 @@ def data_settings(x: Array, t: Array, w: Array | None) -> dict[str, Any]:
         "t": digest(t),
         "sample_weight": None if w is None else digest(w),
     }
-
-
-def digest(*arrays: Array) -> str:
-    """The sha256 of arrays: dtypes, shapes and numbers; in parts, since x may be a mapped file."""
-    whole = hashlib.sha256()
-    for array in arrays:
-        whole.update(f"{array.dtype.str}{array.shape};".encode())
-        for start in range(0, len(array), ROWS) if array.ndim else (0,):
-            part = array[start : start + ROWS] if array.ndim else array
-            whole.update(np.ascontiguousarray(part).tobytes())
-    return whole.hexdigest()
 
 
 def refuse_differences(

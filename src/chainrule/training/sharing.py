@@ -25,7 +25,7 @@ from chainrule.training.loop import Settings
 from chainrule.training.metrics import named_metrics
 from chainrule.training.progress import ProgressOfMany
 from chainrule.training.signals import Interrupt
-from chainrule.training.structure import rule_of, structure_of
+from chainrule.training.structure import Draws, rule_of, structure_of
 from chainrule.training.trainer import Trainer, refuse_nonfinite
 
 if TYPE_CHECKING:
@@ -250,17 +250,20 @@ class ManyFits:
         first, settings = entries[0], self._settings(entries[0])
         shared: Group | None = None
         cohorts: dict[int, Cohort] = {}
+        apart: list[Entry] = []
         for entry in entries:
             member = Member(
                 entry.trainer, entry.data, entry.rows, entry.held_out, copy.copy(self.stopping),
-                entry.structure, entry.seeds, self.epochs, self.numbers[entry.i],
+                entry.structure, entry.draws, self.epochs, self.numbers[entry.i],
             )  # fmt: skip
             if entry.i in self.resumed:
                 member.go_on(self.resumed[entry.i])
             try:
                 if shared is None:
                     shared = Group(member, first.batch, settings, group.key, self.progress.say)
-                shared.data_of(member)
+                if not shared.takes(member):
+                    apart.append(entry)
+                    continue
             except NotCompilable as error:
                 reason: Text = error.args[0]
                 self._leave(entries if shared is None else [entry], reason)
@@ -271,7 +274,11 @@ class ManyFits:
             if self.kept is not None:
                 self.kept.join(member)
             cohorts.setdefault(member.n, Cohort(shared, member.n)).add(member)
-        return list(cohorts.values())
+        made = list(cohorts.values())
+        if apart:  # where numbers of the one are equal, and those of the other are not
+            key = (*group.key, tuple(ratio for _seed, ratio in apart[0].draws))
+            made += self._made(replace(group, entries=apart, key=key))
+        return made
 
     def _settings(self, entry: Entry) -> Settings:
         """The settings of a fit, as a Trainer makes them."""
@@ -316,7 +323,7 @@ class Entry:
     rows: Array | None
     held_out: tuple[Array, Array] | None
     structure: Hashable
-    seeds: list[int]
+    draws: Draws
     options: dict[str, Any]
 
     @property

@@ -24,6 +24,8 @@ from chainrule.training.history import History
 from chainrule.training.metrics import Metric
 
 if TYPE_CHECKING:
+    from chainrule.distributed.messages import Messages
+    from chainrule.distributed.step import ShardedStep
     from chainrule.engine.compiled.step import CompiledStep
 
 __all__ = [
@@ -98,6 +100,23 @@ class Training:
     def divides(self) -> bool:
         """Whether batches are divided into parts, which are computed apart."""
         return self.reproducible or self.communicator.size > 1
+
+    def division(self, network: Network) -> Messages:
+        """How ranks, or parts, share the batches of a network."""
+        from chainrule.distributed.messages import Messages
+
+        return Messages(
+            network,
+            self.communicator,
+            lambda: bool(self.stop_reason),
+            reproducible=self.reproducible,
+        )
+
+    def divided_step(self, network: Network, x: Array, t: Array, w: Array | None) -> ShardedStep:
+        """The NumPy engine's step of batches that are divided."""
+        from chainrule.distributed.step import ShardedStep
+
+        return ShardedStep(network, x, t, w, self.division)
 
     def stop(self, why: str) -> None:
         """End training after the current step or epoch; `why` is a text or a message."""

@@ -58,17 +58,7 @@ class Stepper:
         training = self.training
         if not training.divides:
             return make_step(training.model, self.x, self.t, self.w)
-        from chainrule.distributed.step import ShardedStep
-
-        return ShardedStep(
-            training.model,
-            self.x,
-            self.t,
-            self.w,
-            training.communicator,
-            lambda: bool(training.stop_reason),
-            reproducible=training.reproducible,
-        )
+        return training.divided_step(training.model, self.x, self.t, self.w)
 
     def step(self, rows: Array, epoch: int, i: int) -> float:
         """Make one step on these rows: gradient, check, update. Gives the loss before the update.

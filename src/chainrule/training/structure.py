@@ -16,16 +16,18 @@ from chainrule.layers import Dropout, Layer, Loss
 from chainrule.networks import Network
 from chainrule.optimizers import Optimizer
 
-__all__ = ["rule_of", "structure_of"]
+__all__ = ["Draws", "rule_of", "structure_of"]
 
 Array = npt.NDArray[Any]
+#: The seed and the ratio of each Dropout, which the step reads at run time.
+Draws = list[tuple[int, float]]
 
 #: Attributes that say nothing about the structure: seeds, what is remembered, and what is looked at
 #: apart. Those of a user's own classes, underscores or not, are compared.
 _APART = {
     Network: frozenset({"seed", *(k for k in vars(Network()) if k[0] == "_")}),
     Loss: frozenset({"x", "t", *vars(Layer())}),
-    Dropout: frozenset({"mask_seed", "_unseeded_seed", *vars(Layer())}),
+    Dropout: frozenset({"mask_seed", "_unseeded_seed", "ratio", *vars(Layer())}),
     Layer: frozenset(vars(Layer())),
     Optimizer: frozenset(vars(Optimizer(0.1))),
 }
@@ -34,8 +36,8 @@ _LARGE = 1 << 20
 _PLAIN = (type(None), bool, int, str, bytes)
 
 
-def structure_of(network: Network) -> tuple[Hashable, list[int]] | None:
-    """What a network's recorded step goes by, to compare, and the seeds in it that it does not go by.
+def structure_of(network: Network) -> tuple[Hashable, Draws] | None:
+    """What a network's recorded step goes by, to compare, and the numbers in it that it does not go by.
 
     None for a network with parameters of another one. Whatever is not known to be alike in two
     networks makes a difference: a function or an object of each, say.
@@ -45,8 +47,9 @@ def structure_of(network: Network) -> tuple[Hashable, list[int]] | None:
     found = look.at(network)
     if not look.parameters <= own:
         return None
-    # Where two seeds are equal, the step has one number for both.
-    return (found, tuple(map(look.seeds.index, look.seeds))), look.seeds
+    # Where two seeds, or two ratios, are equal, the step has one number for both.
+    equal = [tuple(map(numbers.index, numbers)) for numbers in zip(*look.draws, strict=True)]
+    return (found, *equal), look.draws
 
 
 def rule_of(optimizer: Optimizer) -> Hashable:
@@ -62,7 +65,7 @@ class _Look:
 
     def __init__(self) -> None:
         self.numbers: dict[int, int] = {}
-        self.seeds: list[int] = []
+        self.draws: Draws = []
         self.parameters: set[int] = set()
 
     def at(self, value: Any) -> Hashable:
@@ -93,7 +96,7 @@ class _Look:
 
     def layer(self, layer: Layer) -> Hashable:
         """The structure of a layer: parameters and buffers by their form, all else by its contents."""
-        parameters = []
+        parameters: list[Hashable] = []
         for name, p in layer.parameters.items():
             tied = None
             if p.tied is None:
@@ -104,14 +107,15 @@ class _Look:
             form = p.data.shape, p.data.dtype, p.trainable, p.decays, p.lr_factor
             parameters.append((name, again, form, tied))
         buffers = tuple([(k, a.shape, a.dtype) for k, a in layer.buffers.items()])
-        apart, seed = _APART[Loss if isinstance(layer, Loss) else Layer], None
+        apart = _APART[Loss if isinstance(layer, Loss) else Layer]
+        seed: Hashable = None
         if isinstance(layer, Dropout):
             if layer.mask_seed is None:
                 layer._draw_weights()
             apart = _APART[Dropout]
-            self.seeds.append(layer.mask_seed or 0)
+            self.draws.append((layer.mask_seed or 0, layer.ratio))
             kind: Any = type(layer)
-            seed = self.seeds[-1] if _reads_seed(kind) else None
+            seed = self.draws[-1] if _reads_seed(kind) else layer.ratio == 0
         return tuple(parameters), buffers, seed, self.attributes(layer, apart)
 
     def attributes(self, owner: object, apart: frozenset[str]) -> Hashable:
@@ -121,9 +125,9 @@ class _Look:
 
 @functools.cache
 def _reads_seed(kind: Any) -> bool:
-    """Whether a user's own class may compute with a seed."""
+    """Whether a user's own class may compute with a seed, or a ratio."""
     return any(
-        names_in(inspect.unwrap(part).__code__) & {"seed", "_seed", "mask_seed"}
+        names_in(inspect.unwrap(part).__code__) & {"seed", "_seed", "mask_seed", "ratio"}
         for parent in kind.__mro__
         if parent.__module__.partition(".")[0] not in ("chainrule", "builtins")
         for name, part in vars(parent).items()

@@ -15,7 +15,7 @@ from chainrule.checking.gradients import CheckReport, check_rows
 from chainrule.checking.step import check_step
 from chainrule.distributed import Communicator
 from chainrule.distributed.communicator import part_of
-from chainrule.engine.choice import engine_name, extra_missing, missing_packages
+from chainrule.engine.choice import engine_name, missing_packages
 from chainrule.errors import (
     CheckError,
     DataError,
@@ -82,7 +82,8 @@ class Trainer(Training):
     `communicator`: `cr.MPICommunicator()`, if several processes, ranks, train the network together
     (`mpiexec -n 4 python train.py`): each computes its rows of every batch, and all have the
     parameters, to rounding, of one process that computes them all. `docs/ranks.md` has more.
-    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, at some cost.
+    `reproducible=True`: the same bits on 1, 2, 4 and 8 ranks, and with any `threads`, at some cost;
+    large networks then have 8 / ranks threads each.
     `check=True` makes every fit begin with `cr.check` on its first rows, of the graph and of the
     step that will run; the report is in `checked`, and a wrong gradient raises CheckError.
 
@@ -274,7 +275,7 @@ class Trainer(Training):
         """Run the loop of a fit."""
         loop = self._loop(x, t, w, epochs, settings)
         if self.check:
-            self._check(x, t, w, settings)
+            self._check(x, t, w, settings, loop.threads)
         self.data = x, t, w
         try:
             return loop.run()
@@ -357,7 +358,7 @@ class Trainer(Training):
                 )
             )
 
-    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings) -> None:
+    def _check(self, x: Array, t: Array, w: Array | None, settings: Settings, threads: int) -> None:
         """Compare the gradients of the first rows, and the step on them, with the graph's."""
         if not isinstance(self.model, Network):
             raise SettingError(
@@ -376,7 +377,8 @@ class Trainer(Training):
             engine=self.engine_used or "numpy",
             optimizer=optimizer,
             max_grad=settings.max_grad,
-            threads=self.threads,
+            threads=threads,
+            sharing=self,
         )
         self.checked = CheckReport(check_rows(self.model, batch), step)
         if not self.checked.ok:
@@ -392,7 +394,7 @@ class Trainer(Training):
             steps = epochs * batch_count(len(x), n, settings.drop_last)
             choice = choose(self, *batch, steps=steps)
         else:  # the bits of the engine and the threads that it began with
-            choice = self._same_engine(resumed)
+            choice = self._same_engine(resumed, batch)
         by_hand = choice.by_hand
         self.engine_used, self.engine_reason = choice.engine, choice.reason
         if choice.engine == "numpy":
@@ -403,32 +405,51 @@ class Trainer(Training):
             loop = CompiledLoop(self, x, t, w, epochs, settings)
             by_hand = self.engine_used != "compiled"
         refuse_other_engines(self)
+        if resumed is not None:
+            self._refuse_other_engine(resumed)
         if self.communicator.rank == 0:
             self._report_reason(loop, by_hand)
             self._report_scale(x[: part_of(len(x), 0, ranks)[1]], loop)
         return loop
 
-    def _same_engine(self, resumed: Checkpoint) -> Choice:
-        """The engine of a checkpoint, which the fit goes on with."""
+    def _same_engine(self, resumed: Checkpoint, batch: tuple[Array, Array, Array | None]) -> Choice:
+        """The engine to go on from a checkpoint with: its own, unless another one is asked for."""
         used, threads = resumed.state["engine"], resumed.state["threads"]
-        if self.engine not in ("auto", used) and not self._may_differ:
+        engine = used if self.engine == "auto" else self.engine
+        if engine == "compiled" and self._may_differ and missing_packages():
+            engine = "numpy"
+        if used == "compiled" and self.threads is None and not self.divides:
+            self.threads = threads
+        return choose(self, *batch, steps=0, engine=engine)
+
+    def _refuse_other_engine(self, resumed: Checkpoint) -> None:
+        """Raise if the engine that has been found is not that of a checkpoint.
+
+        Asked for, the compiled one may still have declined, now as it did before the checkpoint.
+        """
+        used, now = resumed.state["engine"], self.engine_used
+        if now == used or self._may_differ:
+            return
+        if now == "numpy" and self.engine != "numpy":
             raise SettingError(
                 _(
-                    "{file}: engine={now} now, and the checkpoint is of engine={then}; their bits differ."
-                    " Give engine={then}, or resume(..., may_differ=True).",
+                    "{file} is of engine={then}, which cannot run this training here: {why}. With"
+                    " resume(..., may_differ=True) it goes on with engine={now}, whose bits differ.",
                     file=resumed.path,
-                    now=repr(self.engine),
+                    now=repr(now),
                     then=repr(used),
+                    why=self.engine_reason,
                 )
             )
-        missing = missing_packages()
-        if used == "numpy" or (missing and self._may_differ):
-            return Choice("numpy")
-        if missing:
-            raise extra_missing(missing)
-        if self.threads is None and not self.divides:
-            self.threads = threads
-        return Choice("compiled")
+        raise SettingError(
+            _(
+                "{file}: engine={now} now, and the checkpoint is of engine={then}; their bits differ."
+                " Give engine={then}, or resume(..., may_differ=True).",
+                file=resumed.path,
+                now=repr(now),
+                then=repr(used),
+            )
+        )
 
     def _report_reason(self, loop: Loop, by_hand: bool) -> None:
         """Show once why the engine is not the compiled one, where the user may expect that it is."""

@@ -119,6 +119,16 @@ def _add_parts(first: Array, others: Array, k: int, shards: int) -> None:
     first[part] += others[:, part].sum(axis=0)
 
 
+def _add_in_turn(first: Array, others: Array, k: int, shards: int, q: int, count: int) -> None:
+    """Sums that wait for all others are added one by one."""
+    own = others[k - 1] if k else first
+    if count > 1:
+        each = (len(others) + 1 - shards) // shards
+        waiting = others[shards - 1 + k * each]
+        waiting[...] = own if q == 0 else waiting + own
+        own[...] = waiting
+
+
 def _squares(g: Array, k: int, pieces: int) -> float:
     part = g[_share(g.size, k, pieces) : _share(g.size, k + 1, pieces)]
     return float(np.sum(part.astype(float) ** 2))
@@ -317,6 +327,7 @@ def stand_ins(meeting: Meeting) -> dict[str, Any]:
         "limited_alike": _limited_alike,
         "squares": _squares,
         "add_in_pairs": _add_parts,
+        "add_in_turn": _add_in_turn,
         "add_up": _add_up,
         "loss_of_all": lambda checks, shards, like: float(checks[:shards, 0].sum()),
         "at": _at,

@@ -17,7 +17,7 @@ FORM = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)
 class Division:
     """Two ranks, of which the other has the same numbers."""
 
-    rank, size, parts = 0, 2, None
+    rank, size, parts, seconds = 0, 2, None, 0.0
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error

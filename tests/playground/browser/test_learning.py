@@ -149,7 +149,7 @@ def test_what_is_taken_home_does_the_same(seen: Seen, what: str, tmp_path: Path)
     )
     numbers = [float(n) for n in re.findall(r"(?:loss|'loss':) ([\d.e-]+)", done.stdout)]
     if what == "script":
-        assert numbers == curve[1:, 6].tolist()
+        assert numbers == [*curve[1:, 6].tolist(), seen.score("train"), seen.score("test")]
     else:
         assert numbers == [seen.score("train"), seen.score("test")]
 
@@ -211,8 +211,13 @@ def test_trouble_is_named_with_what_to_try(seen: Seen) -> None:
     seen.choose("learning_rate", "10")
     seen.press(*["Shift+ArrowRight"] * 6)
     seen.settled()
-    text = seen.page.locator(".trouble").inner_text()
-    assert re.search("learning rate", text), text
+    chip = seen.page.locator(".trouble .chip")
+    chip.click()
+    panel = seen.page.locator(".trouble section")
+    panel.wait_for()
+    assert re.search("learning rate", panel.inner_text()), panel.inner_text()
+    seen.press("Escape")
+    assert panel.count() == 0
 
 
 class Watched(cr.training.Callback):

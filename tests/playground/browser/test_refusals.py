@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.playground.browser.driving import WORDS, Seen, opened
-from tests.playground.server.process import Served, serving
+from tests.playground.server.process import Served
 
 EN, ZH = WORDS["en"], WORDS["zh"]
 
@@ -37,13 +37,13 @@ def test_what_stopped_a_training_is_said_in_chinese(seen: Seen) -> None:
     seen.page.get_by_role("button", name="简体中文").click()
     seen.press(*["Shift+ArrowRight"] * 6)
     seen.settled()
-    text = seen.page.locator(".trouble").inner_text()
+    seen.button("trouble.stopped", "zh").click()
+    panel = seen.page.locator(".trouble section")
+    panel.wait_for()
+    text = panel.inner_text()
     assert "训练停在" in text
-    assert not re.search("[A-Za-z]{4}", re.sub("leaky ReLU|HalfSquaredError", "", text))
-    # One of the remedies is to begin again.
-    seen.page.locator(".trouble").get_by_role("button", name=ZH["keys.reset"]).click()
-    seen.settled()
-    assert seen.messages["frame"].fields["step"] == 0
+    assert ZH["trouble.since"].partition("{")[0] in text
+    assert not re.search("[A-Za-z]{4}", re.sub("leaky ReLU|ReLU|HalfSquaredError", "", text))
 
 
 def test_what_is_no_number_leaves_the_weight(seen: Seen) -> None:
@@ -57,18 +57,6 @@ def test_what_is_no_number_leaves_the_weight(seen: Seen) -> None:
         seen.settled()
         assert seen.messages["frame"].arrays["weights"].tolist() == before, typed
         seen.press("Escape")
-
-
-def test_a_server_that_has_gone_says_what_to_do(browser: Any) -> None:
-    with serving() as served:
-        context = browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
-        page = context.new_page()
-        page.goto(f"{served.origin}/?token={served.token}")
-        page.wait_for_selector("canvas")
-    page.get_by_text(EN["connection.gone"]).wait_for(timeout=60_000)
-    page.get_by_role("button", name=EN["play"], exact=True).click()
-    page.get_by_text(EN["connection.unsent"]).wait_for(timeout=60_000)
-    context.close()
 
 
 def test_two_tabs_are_one_training(browser: Any, served: Served) -> None:

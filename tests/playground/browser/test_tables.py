@@ -83,7 +83,7 @@ def test_the_map_reads_a_time_as_exactly_as_it_can_be_pointed_at(seen: Seen) -> 
 def test_columns_keep_their_names_in_the_list_of_runs(seen: Seen) -> None:
     read(seen, table(list(range(40)), [k * k % 7 for k in range(40)]))
     use(seen)
-    told = seen.page.locator("aside.output li").first.inner_text()
+    told = seen.page.locator("section[aria-labelledby=runs-title] li").first.inner_text()
     assert "x, why" in told
     assert "target y" in told
 

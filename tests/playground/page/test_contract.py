@@ -56,6 +56,11 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
     talk = Talk()
     talk.do(None, "step", count=30)
     talk.do("UnitReply", "unit", column=1, index=2)
+    talk.do("ElementReply", "element", parameter=0, place=[1, 2])
+    talk.do(None, "follow", row=3)
+    for of in ("latest", "row"):
+        talk.do("InsideMessage", "inside", of=of)
+    talk.do(None, "follow", row=None)
     talk.do(None, "edit", parameter=0, place=[0, 0], value=2)
     talk.set(learning_rate=0.1, optimizer="Adam")
     talk.do(None, "step", count=5)
@@ -64,6 +69,7 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], gradient=True)
         talk.do("Explained", "explain", arrow="W1", element=[0, 0], update="p")
         talk.do("Verdicts", "check")
+        talk.do("CodeMessage", "code")
     talk.do(None, "goto", step=10)
     talk.set(learning_rate=1)
     for what in ("code", "data"):
@@ -87,6 +93,13 @@ def heard() -> list[tuple[str, dict[str, Any]]]:
     for _ in range(3):
         talk.do(None, "step", unit="epoch")
     talk.do("InsideMessage", "inside")
+    talk.set(activations=["relu", "relu"], learning_rate=3)
+    talk.do(None, "step", count=60)
+    talk.do("DiagnosisReply", "diagnose")
+    talk.do("RemedyReply", "remedy", step=10, settings={"learning_rate": 0.01})
+    talk.do(None, "pause")
+    talk.do(None, "speed", epochs=2)
+    talk.do(None, "play", score=0.5)
     return talk.heard
 
 

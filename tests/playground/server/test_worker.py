@@ -33,6 +33,9 @@ class Work:
         self.moved += 1
         return True
 
+    def wait(self) -> float:
+        return 0.0
+
     def do(self, command: dict[str, Any]) -> Message:
         if command["do"] == "fail":
             raise ZeroDivisionError("/secret/path")

@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ import chainrule as cr
 from chainrule.errors import SettingError
 from chainrule.storage.checkpoint import read_checkpoint
 from chainrule.storage.folder import CheckpointFolder
+from chainrule.training import pool
 from chainrule.training.checkpoints import CheckpointWarning
+from chainrule.training.pool import Pool
 
 pytest.importorskip("llvmlite")
 ROOT = Path(__file__).parents[3]
@@ -65,7 +68,7 @@ def test_with_checkpoints_the_same_bits_and_at_the_end_nothing_is_left(
     assert CheckpointFolder(tmp_path).files() == files
 
 
-@pytest.mark.parametrize("part", [8, pytest.param(1, marks=pytest.mark.long)])
+@pytest.mark.parametrize("part", [16, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize(
     "more", [{"threads": 1}, {"threads": 2}, {"engine": "numpy"}, {"n_jobs": 2}], ids=str
 )
@@ -232,6 +235,67 @@ def test_an_error_names_the_network_and_the_latest_checkpoint(tmp_path: Path) ->
     notes = " ".join(raised.value.__notes__)
     assert "raised while networks[" in notes
     assert CheckpointFolder(tmp_path).files()[-1] in notes
+
+
+class _Turn(threading.Condition):
+    """Tells whether a thread waits; one that leaves with an error lets that thread go first."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.waits, self.went = threading.Event(), threading.Event()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.waits.set()
+        try:
+            return super().wait(timeout)
+        finally:
+            self.waits.clear()
+
+    def __exit__(self, *args: Any) -> None:
+        super().__exit__(*args)
+        if sys.exc_info()[0] is RuntimeError:
+            assert self.went.wait(60)
+
+
+def test_an_error_in_one_thread_while_another_waits_to_write(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the round with the error has left behind, steps that no history has, is not written."""
+    turn, rounds = _Turn(), list[int]()
+    made, ran, keeps = Pool.__init__, pool._Round.run, Pool._keep
+
+    def make(self: Any, *given: Any) -> None:
+        made(self, *given)
+        self._turn = turn
+
+    def run_and_fail(self: Any, *given: Any) -> None:
+        ran(self, *given)
+        if any(member.number == 0 for member in self.team):
+            rounds.append(len(rounds))
+            if len(rounds) == 3:
+                assert turn.waits.wait(60)
+                raise RuntimeError("a step that failed")
+
+    def keep(self: Any, *given: Any) -> None:
+        keeps(self, *given)
+        if len(rounds) == 3:
+            turn.went.set()
+
+    more: dict[str, Any] = {"threads": 2, "every": "1 epoch", "epochs": 20}
+    with monkeypatch.context() as patch:
+        patch.setattr(Pool, "__init__", make)
+        patch.setattr(pool._Round, "run", run_and_fail)
+        patch.setattr(Pool, "_keep", keep)
+        with pytest.raises(RuntimeError, match="a step that failed"):
+            small(tmp_path / "run", **more)
+    assert turn.went.is_set()
+    found = CheckpointFolder(tmp_path / "run").newest()
+    assert found is not None
+    assert 0 < found.state["networks"][0]["epoch"] < 20
+    more["every"] = "1 h"
+    small(tmp_path / "run", **more)
+    small(tmp_path / "straight", **more)
+    assert cr.compare_runs(tmp_path / "run", tmp_path / "straight").equal
 
 
 def test_folders_are_inspected_and_compared(tmp_path: Path) -> None:

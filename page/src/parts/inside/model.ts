@@ -33,6 +33,10 @@ export interface Step {
   title: string;
   symbol: string;
   layer: string;
+  /** The column of units that it is about; none in the loss. */
+  column: number | null;
+  /** The node of the graph that is not unfolded, or what is updated: the same in simpler nodes. */
+  origin: string | null;
   formulas: Formula[];
   inputs: Flow[];
   reads: Flow[];
@@ -51,10 +55,16 @@ export interface Arrow {
   column: number | null;
 }
 
-/** The graph of the batch that comes next. Arrays: those that arrows and flows name. */
+/**
+ * The graph of a step's batch, or of one row. Arrays: those that arrows and flows name; `batch`, its rows.
+ */
 export interface InsideMessage extends Message {
+  of: "next" | "latest" | "row";
   run: number;
+  /** The step that it is; of a row, where the network stands. */
   step: number;
+  /** The arrows of the weights and biases that move, in the order of the state. */
+  parameters: string[];
   rows: number;
   svg: string;
   steps: Step[];
@@ -87,6 +97,25 @@ export interface Explained extends Message {
   value: number;
   lines: ExplainedLine[];
   arrows: string[];
+}
+
+/** A line of a program, and the operations that it computes, by their keys. */
+export interface CodeLine {
+  text: string;
+  of: string[];
+}
+
+/** The step as programs: in NumPy, and as a compiled kernel, or why there is none. */
+export interface CodeMessage extends Message {
+  numpy: CodeLine[];
+  kernel: CodeLine[];
+  why: string | null;
+}
+
+/** What lines of programs call an operation. */
+export function keyOf({ phase, origin }: Step): string {
+  if (phase === "update") return phase;
+  return `${phase === "backward" ? phase : "forward"} ${origin}`;
 }
 
 export const PHASES: Phase[] = ["forward", "loss", "backward", "update"];

@@ -10,6 +10,7 @@ import numpy as np
 from chainrule.engine.compiled.arrays import Written
 from chainrule.engine.compiled.constants import TILED, WIDE
 from chainrule.engine.compiled.elements import LONG, LOOPS, Elements
+from chainrule.engine.compiled.marks import Marks
 from chainrule.engine.compiled.places import Place, lined_up, picked, plus
 from chainrule.engine.compiled.reductions import accumulate, start_of, store_into
 from chainrule.engine.compiled.rows import (
@@ -42,14 +43,16 @@ class Calls:
         self.schedule, self.e = schedule, elements
         self.ends = {root_of(v) for _, _, v, _ in written}
         self.lines: list[str] = []
+        self.marks = Marks()
 
     def write(self, calls: Sequence[Value]) -> None:
         """Write the lines for these calls, in order; loops of the same shape are joined."""
         for run in self.schedule.runs(calls):
-            if self.schedule.shares(run[0]):
-                self._own_run(run)
-            else:
-                self._call(run[0])
+            with self.marks.of(run, self.lines):
+                if self.schedule.shares(run[0]):
+                    self._own_run(run)
+                else:
+                    self._call(run[0])
             self.e.forget()
 
     def _call(self, v: Value) -> None:
@@ -217,7 +220,7 @@ class Calls:
         # Of the sums over rows, those that nothing reads in the step: gradients, in their own arrays.
         argument = self.e.arguments.get(self.e.array[v])
         gradient = argument is not None and argument.role == "gradient"
-        together = self.e.gathered and self.schedule.mixed is None
+        together = self.e.gathered and self.schedule.mixed is None and not self.e.in_turn
         if v in self.schedule.parts:
             together &= gradient and not self.schedule.readers(v)
             together &= all(is_row(root_of(o)) for o in v.operands)

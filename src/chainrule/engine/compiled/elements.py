@@ -102,11 +102,14 @@ class Elements:
         adding: bool = False,
         ranked: bool = False,
         part: int = 0,
+        in_turn: bool = False,
     ) -> None:
         self.dtype, self.names, self.gathered = dtype, names, gathered
         #: Whether ranks share a batch; how many rows each thread has of it if all that they compute is
         #: to be the same however many ranks there are, else 0.
         self.ranked, self.part = ranked, part
+        #: Whether a thread computes several such parts, one after the other.
+        self.in_turn = in_turn
         #: Whether several rows are computed at a time, one in each lane.
         self.abreast = abreast
         #: Whether gradients are added to, block of rows by block.

@@ -37,6 +37,7 @@ from chainrule.engine.compiler.memory import (
 
 __all__ = [
     "add_in_pairs",
+    "add_in_turn",
     "add_shards",
     "add_up",
     "arccos",
@@ -309,6 +310,32 @@ def add_in_pairs(first: Any, others: Any, k: Any, shards: Any) -> None:
                 for i in range(low, high):
                     others[s - 1, i] += others[s + step - 1, i]
         step = 2 * step
+
+
+def add_in_turn(first: Any, others: Any, k: Any, shards: Any, q: Any, count: Any) -> None:
+    """Add up the `count` parts that thread k computes one after the other, as `add_in_pairs` would.
+
+    Its array holds part q: the first one, or the other of its number. What is left of the others waits
+    there for its equal, sums of one part, of two, of four; after the last part the array has the sum.
+    """
+    waiting = others.shape[0] + 1 - shards
+    start = shards - 1 + k * (waiting // shards)
+    if k == 0:
+        _in_turn(first, others[start:], q, count)
+    else:
+        _in_turn(others[k - 1], others[start:], q, count)
+
+
+def _in_turn(own: Any, waiting: Any, q: Any, count: Any) -> None:
+    level, earlier = 0, q
+    while earlier % 2 == 1:
+        for i in range(own.size):
+            own[i] = waiting[level, i] + own[i]
+        level += 1
+        earlier = earlier // 2
+    if q + 1 < count:
+        for i in range(own.size):
+            waiting[level, i] = own[i]
 
 
 def _over_ranks(crew: Any, k: Any, shards: Any, parts: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,16 +15,23 @@ from chainrule.engine.compiled.constants import SPARE
 from chainrule.engine.compiled.ids import check_ids
 from chainrule.engine.compiled.machine import Kernel, kernel
 from chainrule.engine.compiled.pieces import in_one_piece
+from chainrule.engine.compiled.record import record_step
 from chainrule.engine.compiled.shards import WRITTEN
 from chainrule.engine.compiled.step import CompiledStep
 from chainrule.engine.compiled.symbolic import NotCompilable
 from chainrule.engine.compiled.threads import crew_words
 from chainrule.engine.memory import debugging, spoil
+from chainrule.engine.protocols import RecordableNetwork
 from chainrule.lang.messages import _
 
 __all__ = ["Given", "SharedStep", "Workplace", "address"]
 
 Array = npt.NDArray[Any]
+Named = Sequence[tuple[str, Array]]
+#: The seed and the ratio of each Dropout.
+Draws = Sequence[tuple[int, float]]
+#: Numbers of a step by their places in its table.
+Numbers = Mapping[int, Any]
 
 #: The kernel that makes the steps of many networks in one call.
 _SOURCE = '''"""The steps of many networks: each with a table of its own, one network after the other."""
@@ -60,11 +67,12 @@ class SharedStep:
     """The compiled step of a network, for others of the same structure and optimizers of one kind.
 
     `own` are the arrays of the network that it was recorded with: whatever differs between networks,
-    in an order that is the same for all. `seeds` are numbers in the step that are its own, too.
+    in an order that is the same for all. `draws` are numbers in the step that are its own, too: the
+    seed and the ratio of each Dropout.
     """
 
-    def __init__(self, step: CompiledStep, own: Sequence[Array], seeds: Sequence[int]) -> None:
-        self.step, self.seeds = step, tuple(seeds)
+    def __init__(self, step: CompiledStep, own: Sequence[Array], draws: Draws) -> None:
+        self.step, self.draws = step, list(draws)
         call = step.call
         self.kernel, self._words = call.kernel, call.words.copy()
         self.places = {name: place for name, place, _ in reversed([*call.arrays()])}
@@ -104,17 +112,29 @@ class SharedStep:
         put(words, self.places["words"], numbers[1])
         return Given(words, (*arrays, *numbers))
 
-    def for_network(self, data: Given, own: Sequence[Array], seeds: Sequence[int]) -> Given:
-        """The words for a network with its own arrays, on some data."""
+    def numbers_of(self, network: RecordableNetwork, data: Named, draws: Draws) -> Numbers | None:
+        """The numbers that are others in a network's step, by their places; None if its step is another.
+
+        Seeds are found by their value, which nothing else has; where ratios differ, recording tells.
+        """
+        table = self.step.step.numbers
+        if [ratio for _, ratio in draws] != [ratio for _, ratio in self.draws]:
+            return table.others(record_step(network, data)[0])
+        new = dict(zip((seed for seed, _ in self.draws), (seed for seed, _ in draws), strict=True))
+        first = enumerate(table.at(self.step.batch))
+        return {j: new[n] for j, n in first if isinstance(n, int) and n in new}
+
+    def for_network(self, data: Given, own: Sequence[Array], others: Numbers) -> Given:
+        """The words for a network with its own arrays and numbers, on some data."""
         words, kept = data.words.copy(), (data.arrays, *own)
         if self._own.size:
             places, which, offsets = self._own
             words[places] = np.array([address(a) for a in own], np.int64)[which] + offsets
-        if tuple(seeds) != self.seeds:
+        if others:
             numbers, whole = (a.copy() for a in data.arrays[-2:])
-            for old, new in zip(self.seeds, seeds, strict=True):
-                found = data.arrays[-1] == np.uint64(old)
-                numbers[found], whole[found] = new, np.uint64(new)
+            for place, number in others.items():
+                numbers[:, place] = number
+                whole[:, place] = number % 2**64 if isinstance(number, int) else 0
             put(words, self.places["numbers"], numbers)
             put(words, self.places["words"], whole)
             kept = (*kept, numbers, whole)

@@ -6,7 +6,7 @@ import math
 import re
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,14 +16,16 @@ from chainrule.engine.compiled.effort import bounded
 from chainrule.engine.compiled.elements import LOOPS, Argument, Elements
 from chainrule.engine.compiled.helpers import HELPERS
 from chainrule.engine.compiled.loops import Stack, looped
+from chainrule.engine.compiled.marks import unmarked
 from chainrule.engine.compiled.parts import Part, shared
 from chainrule.engine.compiled.places import rows_text
 from chainrule.engine.compiled.schedule import Schedule
 from chainrule.engine.compiled.source import Body
 from chainrule.engine.compiled.symbolic import NotCompilable, Rows, Symbolic
 from chainrule.engine.compiled.update import RUN, update_source
-from chainrule.engine.compiled.values import NotAbreast
+from chainrule.engine.compiled.values import NotAbreast, NotInTurn
 from chainrule.engine.names import Names
+from chainrule.engine.origins import Origin
 from chainrule.engine.protocols import UpdateRule
 from chainrule.lang.messages import Text, _
 
@@ -44,6 +46,9 @@ _BUILT_IN = (
     "rank",
     "ranks",
     "told",
+    "parts",
+    "mine",
+    "q",
     "batch",
     "team",
     "numbers",
@@ -76,6 +81,10 @@ class Source:
     source: str
     arguments: list[Argument]
     mixed: Text | None
+    #: The nodes that a line computes, where the step was recorded with them, by its number from 0.
+    origins: Mapping[int, frozenset[Origin]] = field(default_factory=dict)
+    #: The functions that update the parameters.
+    updates: tuple[str, ...] = ()
 
 
 def _body(
@@ -87,6 +96,7 @@ def _body(
     block: int = 0,
     ranked: bool = False,
     part: int = 0,
+    in_turn: bool = False,
 ) -> tuple[Body, Schedule]:
     bounded(len(step.values))
     if any(role == "written" and v.has_rows for role, _, v, _ in written):
@@ -102,6 +112,8 @@ def _body(
     sums = all(v in schedule.parts for role, _, v, _ in given if role in ("loss", "gradient"))
     if block and not (sums and not schedule.mixed):
         raise NotAbreast
+    if in_turn and not sums:
+        raise NotInTurn
     body = Body(
         schedule,
         given,
@@ -112,7 +124,10 @@ def _body(
         adding=bool(block),
         ranked=ranked,
         part=part,
+        in_turn=in_turn,
     )
+    if in_turn and any(a.role in ("part", "written") for a in body.arguments):
+        raise NotInTurn
     if block and any(a.role in ("part", "written") for a in body.arguments):
         raise NotAbreast
     return body, schedule
@@ -140,7 +155,7 @@ def _functions(body: Body, name: str, given: str, doc: str, first: Sequence[str]
     lines = ["@kernel", *_wrapped(f"def {name}({given}, {', '.join(groups)}):"), f'    """{doc}"""']
     lines += [f"    {line}" for line in first]
     if "team" in used:
-        ranks = ", everyone, before, rank, ranks" if e.part else ""
+        ranks = ", everyone, before, rank, ranks" if e.part and not e.in_turn else ""
         lines.append(f"    team = crew, shard, shards, first, batch{ranks}")
     if "alone" in used:
         lines.append("    alone = crew, shard, 1, 0, n")
@@ -285,12 +300,18 @@ def train_text(
     block: int = 0,
     ranked: bool = False,
     part: int = 0,
+    in_turn: bool = False,
 ) -> Source:
     """The kernel file of a training step.
 
     `abreast` for one row in each lane; with a `block` that many rows at a time, whose gradients are
-    added up. `ranked` if ranks share every batch; `part` is how many rows each thread has of a batch, if
-    its bits may not depend on how many threads this process has, else 0.
+    added up. `ranked` if ranks share every batch; `part` is how many rows each part of a batch has, if
+    no bit may depend on how many ranks there are, else 0. Each part then has a thread, or, `in_turn`, each
+    thread computes several parts, one after the other.
+
+    Raises:
+        NotAbreast: rows cannot be computed so.
+        NotInTurn: parts need each other before they are computed.
     """
     body, schedule = _body(
         step,
@@ -301,6 +322,7 @@ def train_text(
         block=block,
         ranked=ranked,
         part=part,
+        in_turn=in_turn,
     )
     imports = {"kernel", "without_subnormals", "share", "wait", "float64"}
     step_text = _functions(
@@ -324,9 +346,10 @@ def train_text(
         runs.append(Run(kernel, (f"p{i + 1}", f"g{i + 1}", f"others{i + 1}", *slots)))
     update_text = [text.replace("UPDATE", kernel) for text, kernel in updates.items()]
     loop, arguments = _loop(body, runs, limited, imports, block)
-    source = _file(title, imports, [*step_text, *update_text, "\n".join(loop)])
+    marked = _file(title, imports, [*step_text, *update_text, "\n".join(loop)])
+    source, origins = unmarked(marked)
     bounded(len(step.values), source.count("\n"))
-    return Source(source, arguments, schedule.mixed)
+    return Source(source, arguments, schedule.mixed, origins, tuple(updates.values()))
 
 
 def _loop(
@@ -334,6 +357,7 @@ def _loop(
 ) -> tuple[list[str], list[Argument]]:
     """The text of the function that makes many steps, one thread's part of each."""
     ranked, arguments = body.elements.ranked, body.arguments
+    in_turn = body.elements.in_turn
     buffers = [a for a in arguments if a.role == "written"]
     targets = []
     for a in buffers:
@@ -341,7 +365,7 @@ def _loop(
             Argument(a.name.replace("new_", "old_"), "buffer", a.shape, a.dtype, a.payload)
         )
     given = [
-        *_FIRST, *(_OF_RANKS if ranked else []),
+        *_FIRST, *(_OF_RANKS if ranked else []), *(["parts"] if in_turn else []),
         "batch", "order", "starts", "rates", "numbers", "words", "losses", "checks",
         *(["limits"] if limited else []),
         *_grouped(arguments), *(["buffers"] if targets else []), *(f"run{i + 1}" for i in range(len(runs))),
@@ -349,8 +373,9 @@ def _loop(
     groups = ", ".join(
         [*(["rank", "ranks", "n", "before"] if ranked else []), *_grouped(arguments)]
     )
+    who, result = ("q, parts", "q") if in_turn else ("shard, shards", "shard")
     call = (
-        "step(blas, crew, shard, shards, {0}, m, rows[{0}:{1}], numbers[which], words[which], {2})"
+        f"step(blas, crew, {who}, {{0}}, m, rows[{{0}}:{{1}}], numbers[which], words[which], {{2}})"
     )
     if block:
         steps = [
@@ -360,10 +385,14 @@ def _loop(
             f"        for start in range(low, high, {block}):",
             f"            stop = min(start + {block}, high)",
             *_wrapped(f"            loss += {call.format('start', 'stop', groups)}"),
-            "        checks[s % 2, shard, 0] = loss",
+            f"        checks[s % 2, {result}, 0] = loss",
         ]
     else:
-        steps = _wrapped(f"        checks[s % 2, shard, 0] = {call.format('low', 'high', groups)}")
+        steps = _wrapped(
+            f"        checks[s % 2, {result}, 0] = {call.format('low', 'high', groups)}"
+        )
+    if in_turn:
+        steps = _in_turn(steps, runs, imports)
     lines = [
         "@kernel",
         "@without_subnormals",
@@ -372,9 +401,10 @@ def _loop(
         *(f"    {', '.join(run.arrays)} = run{i + 1}" for i, run in enumerate(runs)),
         "    for s in range(starts.shape[0] - 1):",
         *(_ROWS_OF_A_RANK if ranked else _ROWS),
+        *(_ROWS_OF_A_THREAD if ranked and not in_turn else []),
         *steps,
         "        wait(crew, shards)",
-        *(_added_over_ranks(runs, imports) if ranked else []),
+        *(_added_over_ranks(runs, imports, in_turn) if ranked else []),
         "        check = float64(0.0)",
     ]
     if limited:
@@ -421,7 +451,7 @@ _ROWS = [
     "        which = 0 if m == batch else 1",
     "        low, high = share(m, shard, shards), share(m, shard + 1, shards)",
 ]
-#: The same, if this rank has some rows of the batch; `before` are those of the ranks before it.
+#: The same of a rank, which has some rows of the batch; `before` are those of the ranks before it.
 _ROWS_OF_A_RANK = [
     "        all_rows = order[starts[s]:starts[s + 1]]",
     "        n = all_rows.shape[0]",
@@ -429,9 +459,29 @@ _ROWS_OF_A_RANK = [
     "        before = share(n, rank, ranks)",
     "        rows = all_rows[before:share(n, rank + 1, ranks)]",
     "        m = rows.shape[0]",
+]
+#: The rows of each of its threads.
+_ROWS_OF_A_THREAD = [
     "        low = share(n, rank * shards + shard, ranks * shards) - before",
     "        high = share(n, rank * shards + shard + 1, ranks * shards) - before",
 ]
+
+
+def _in_turn(steps: Sequence[str], runs: Sequence[Run], imports: set[str]) -> list[str]:
+    """The lines by which a thread computes its parts of a batch, of which `steps` compute one."""
+    imports.add("add_in_turn")
+    arrays = [run.arrays for run in runs]
+    return [
+        "        mine, end = share(parts, shard, shards), share(parts, shard + 1, shards)",
+        "        for q in range(mine, end):",
+        "            low = share(n, rank * parts + q, ranks * parts) - before",
+        "            high = share(n, rank * parts + q + 1, ranks * parts) - before",
+        *(f"    {line}" for line in steps),
+        *(
+            f"            add_in_turn({g}, {others}, shard, shards, q - mine, end - mine)"
+            for _, g, others, *_ in arrays
+        ),
+    ]
 
 
 def _limited(runs: Sequence[Run], imports: set[str], ranked: bool) -> list[str]:
@@ -460,21 +510,22 @@ def _limited(runs: Sequence[Run], imports: set[str], ranked: bool) -> list[str]:
     return lines
 
 
-def _added_over_ranks(runs: Sequence[Run], imports: set[str]) -> list[str]:
+def _added_over_ranks(runs: Sequence[Run], imports: set[str], in_turn: bool) -> list[str]:
     """The lines that add up gradients and loss, over this rank's threads and then over the ranks.
 
     `told` are the loss, whether a rank wants to stop after this step, and whether adding up failed.
     """
     imports |= {"add_in_pairs", "add_up", "loss_of_all"}
+    threads, parts = ("[:shards - 1]", "parts") if in_turn else ("", "shards")
     return [
         *(
-            f"        add_in_pairs({g}, {others}, shard, shards)"
+            f"        add_in_pairs({g}, {others}{threads}, shard, shards)"
             for _, g, others, *_ in (run.arrays for run in runs)
         ),
         "        wait(crew, shards)",
         "        if shard == 0:",
         "            told[2] = 1.0",
-        f"            told[0] = loss_of_all(checks[s % 2], shards, {runs[0].arrays[1]})",
+        f"            told[0] = loss_of_all(checks[s % 2], {parts}, {runs[0].arrays[1]})",
         "            add_up(crew, told)",
         "        wait(crew, shards)",
         "        if told[2] != 0.0:",

@@ -22,6 +22,7 @@ from chainrule.engine.compiled.tiles import (
     _pack,
     _panel_from,
     _sums,
+    columns_in_tiles,
     rows_of_tile,
 )
 from chainrule.engine.compiler.functions import apart
@@ -83,16 +84,7 @@ def dot_t_of_parts(
 @apart
 def _copy(a: Any, top: Any, height: Any, block: Any) -> None:
     """Copy columns of a, so many that they fill tiles, one tile after the other."""
-    unit, inner = rows_of_tile(a), a.shape[0]
-    tiles = shaped(block, ((height + unit - 1) // unit, inner, unit))
-    whole = height // unit
-    for p in range(inner):
-        for t in range(whole):
-            for r in unrolled(unit):
-                tiles[t, p, r] = a[p, top + t * unit + r]
-        for t in range(whole, tiles.shape[0]):
-            for r in unrolled(unit):
-                tiles[t, p, r] = a[p, top + min(t * unit + r, height - 1)]
+    columns_in_tiles(a, (top, height, 0, a.shape[0]), a.shape[0], block)
 
 
 @apart

@@ -13,11 +13,13 @@ from chainrule.engine.compiled.symbolic import SizedRecording
 from chainrule.engine.compiled.values import NotCompilable, no_form
 from chainrule.engine.memory import is_opaque, needed
 from chainrule.engine.naming import output_names, parameter_names
+from chainrule.engine.origins import claimed, origins_of
 from chainrule.engine.plans import StepRecording
 from chainrule.engine.protocols import RecordableNetwork
 from chainrule.engine.rules import KERNEL_FUNCTIONS
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError
+from chainrule.graph.chain_rule import chain_rule
 from chainrule.graph.mode import training_mode
 from chainrule.lang.messages import _
 from chainrule.nodes.base import CALLED
@@ -42,9 +44,12 @@ def _rows(array: Array, n: int) -> Array:
 
 
 def record_step(
-    network: RecordableNetwork, batch: Sequence[tuple[str, Array]]
+    network: RecordableNetwork, batch: Sequence[tuple[str, Array]], *, origins: bool = False
 ) -> tuple[Callable[[int], SizedRecording], list[Target]]:
-    """A function that records forward and backward for n rows, and gives the targets."""
+    """A function that records forward and backward for n rows, and gives the targets.
+
+    With `origins` each value is told with the node that computes it.
+    """
     targets: list[Target] = []
 
     def record(n: int) -> SizedRecording:
@@ -75,7 +80,12 @@ def record_step(
         losses = rec.graph.nodes[-1].inputs[0]
         if losses.shape[:1] == (n,):
             names.setdefault(low.value(losses), "losses")
-        return SizedRecording(n, _arrays(found), names, rec.reads)
+        recording = SizedRecording(n, _arrays(found), names, rec.reads)
+        if origins:
+            seed = rec.trace.constant(1.0, rec.graph.outputs[0].dtype)
+            gradients = chain_rule(rec.graph, seed, low.value, wanted)
+            recording.origins = origins_of(rec.graph, claimed(rec.graph, low, gradients))
+        return recording
 
     return _of_other_sizes(record), targets
 

@@ -155,7 +155,7 @@ class Schedule:
             if is_view(v):
                 made = v.given((self.total(v.args[0]), *v.args[1:]))
             else:
-                made = Value(total, (v,), {}, v.shape, v.dtype, name=v.name)
+                made = Value(total, (v,), {}, v.shape, v.dtype, name=v.name, origins=v.origins)
             self._totals[v] = made
             self.values.append(made)
         return self._totals[v]
@@ -166,7 +166,7 @@ class Schedule:
             x = self._array(v.args[0])
             if x is v.args[0]:
                 return v
-            made = Value(np.transpose, (x, v.args[1]), {}, v.shape, v.dtype)
+            made = Value(np.transpose, (x, v.args[1]), {}, v.shape, v.dtype, origins=v.origins)
             self.values.append(made)
             return made
         if self._gathered(v) is not v:
@@ -184,7 +184,7 @@ class Schedule:
 
     def _copy(self, v: Value, name: str) -> Value:
         if v not in self._copies:
-            made = Value(filled, (v,), {}, v.shape, v.dtype, name=name)
+            made = Value(filled, (v,), {}, v.shape, v.dtype, name=name, origins=v.origins)
             self._copies[v] = made
             self.values.append(made)
         return self._copies[v]
@@ -371,6 +371,7 @@ def _with_biases(step: Symbolic) -> dict[Value, Value | None]:
             ):
                 found[product] = None
                 args = (*product.args, bias)
-                found[v] = Value(affine, args, {}, v.shape, v.dtype, name=v.name)
+                origins = v.origins.union(*(o.origins for o in v.operands))
+                found[v] = Value(affine, args, {}, v.shape, v.dtype, name=v.name, origins=origins)
                 break
     return found

@@ -31,7 +31,8 @@ WRITTEN = ("part", "work")
 class ShardArrays:
     """The arrays of a step's text, for each shard; the data and the optimizer's state are others'.
 
-    `abreast`: rows are computed side by side, `block` of them at a time if that is not 0.
+    `abreast`: rows are computed side by side, `block` of them at a time if that is not 0. `parts`: into how
+    many parts the batch is cut, if each shard computes several of them, one after the other, else `shards`.
     """
 
     def __init__(
@@ -43,14 +44,17 @@ class ShardArrays:
         *,
         batch: int,
         shards: int,
+        parts: int,
         abreast: bool,
         block: int,
     ) -> None:
         self.arguments = {a.name: a for a in arguments if a.role != "data"}
         self.segments, self.reads, self.batch, self.shards = segments, reads, batch, shards
         self.abreast, self.block = abreast, block
-        #: The most rows of a shard.
-        self.rows = -(-batch // shards)
+        #: The most rows that are computed at once: of a shard, or of each part that it computes in turn.
+        self.rows = -(-batch // parts)
+        #: How many sums of parts may wait, in each shard, for others of as many.
+        self._waiting = (parts // shards).bit_length() - 1
         gradients = [a for a in self.arguments.values() if a.role == "gradient"]
         #: The parameters whose gradients are added up for all rows at once: by their ids.
         self._whole = {id(a.payload) for a in gradients if a.whole and shards > 1}
@@ -105,7 +109,8 @@ class ShardArrays:
         """The array for the other shards' parts of a run of gradients; empty if there are none."""
         inside = [p for p in parameters if np.shares_memory(p.grad, grads)]
         alone = all(id(p) in self._whole for p in inside)
-        return room((0 if alone else self.shards - 1, grads.size), grads.dtype)
+        others = self.shards - 1 + self.shards * self._waiting
+        return room((0 if alone else others, grads.size), grads.dtype)
 
     def _array(self, a: Argument, k: int) -> Array:
         if a.role == "constant":

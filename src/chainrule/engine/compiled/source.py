@@ -48,6 +48,12 @@ def _words(lines: Sequence[str]) -> set[str]:
     return set(re.findall(r"[a-zA-Z_]\w*", "\n".join(lines)))
 
 
+def _tidy(line: str) -> str:
+    """A line without needless brackets, with its mark."""
+    code, mark, nodes = line.partition("  #@")
+    return f"{tidy(code)}{mark}{nodes}"
+
+
 def _made(line: str, scratch: Container[str]) -> str:
     """The variable that a line assigns, or the array of a single row that it writes to."""
     name = line.split(" ", 1)[0]
@@ -90,6 +96,7 @@ class Body:
         adding: bool = False,
         ranked: bool = False,
         part: int = 0,
+        in_turn: bool = False,
     ) -> None:
         self.schedule, self.written = schedule, list(written)
         self.elements = Elements(
@@ -100,17 +107,20 @@ class Body:
             adding=adding,
             ranked=ranked,
             part=part,
+            in_turn=in_turn,
         )
         self.slots = Slots(schedule)
         lay_out(schedule, self.slots, self.elements, written)
         self.calls = Calls(schedule, self.elements, written)
         self.lines = self.calls.lines
+        self.marks = self.calls.marks
         for index, stage in enumerate(schedule.stages):
             self.calls.write(stage.calls)
             self._pass(index)
         for role, name, v, payload in sorted(self.written, key=lambda w: w[0] == "loss"):
-            self.calls.finish(role, name, v, payload)
-        self.lines[:] = map(tidy, self.lines)
+            with self.marks.of([v], self.lines):
+                self.calls.finish(role, name, v, payload)
+        self.lines[:] = map(_tidy, self.lines)
         self._drop_unused()
 
     def _drop_unused(self) -> None:
@@ -183,20 +193,21 @@ class Body:
         after: list[str] = []
         read = self._read_often(slot, body)
         for v in slot.values:
-            if v.function is add_at:
-                self._scatter(v, before, body)
-            elif is_row_reduction(v):
-                x = v.args[0]
-                name = e.variable(v)
-                start.append(f"{name} = {start_of(e, v)}")
-                body.append(accumulate(e, v, name, e.element(x, own_place(x))))
-                e.local[v] = name
-                if v in e.array:
-                    after.append(f"{self._target(v)} = {name}")
-            elif v.function is np.sum:
-                self._sum_over_rows(v, before, body)
-            else:
-                self._statement(v, slot, body, stores)
+            with self.marks.of([v], before, start, body, stores, after):
+                if v.function is add_at:
+                    self._scatter(v, before, body)
+                elif is_row_reduction(v):
+                    x = v.args[0]
+                    name = e.variable(v)
+                    start.append(f"{name} = {start_of(e, v)}")
+                    body.append(accumulate(e, v, name, e.element(x, own_place(x))))
+                    e.local[v] = name
+                    if v in e.array:
+                        after.append(f"{self._target(v)} = {name}")
+                elif v.function is np.sum:
+                    self._sum_over_rows(v, before, body)
+                else:
+                    self._statement(v, slot, body, stores)
         for o in read:
             del e.local[o]
         if slot.dims:

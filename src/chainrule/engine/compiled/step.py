@@ -29,8 +29,8 @@ from chainrule.engine.compiled.symbolic import (
     Value,
     overlay,
 )
-from chainrule.engine.compiled.threads import Crew, shards_for, thread_count
-from chainrule.engine.compiled.values import NotAbreast
+from chainrule.engine.compiled.threads import WORTH, Crew, shards_for, thread_count
+from chainrule.engine.compiled.values import NotAbreast, NotInTurn
 from chainrule.engine.compiled.work import multiplications, products_of
 from chainrule.engine.memory import debugging
 from chainrule.engine.protocols import Division, RecordableNetwork, UpdateRule
@@ -44,6 +44,8 @@ Array = npt.NDArray[Any]
 SAMPLE = 16
 #: Up to so many parameters, and so much work in a step, rows are computed abreast.
 MOST_NUMBERS, MOST_WORK = 12_000, 2_000_000
+#: Of fewer rows in a part of a batch most lanes would be empty: then row by row.
+FEWEST = 32
 #: Rows abreast are computed in blocks of so many, whose numbers stay in the processor's cache.
 BLOCK = 128
 
@@ -70,15 +72,17 @@ class CompiledStep:
         say: Callable[[str], None] | None = None,
         seconds: Callable[[], float] | None = None,
         division: Division | None = None,
+        origins: bool = False,
     ) -> None:
-        """`division`: how ranks share every batch, if they do."""
+        """`division`: how ranks share every batch, if they do; `origins`: whether lines tell their nodes."""
         self.network, self.optimizer, self.batch = network, optimizer, batch_size
         #: What adds up over ranks; whether one of them wanted to stop after the latest step.
         self.ranks = None if division is None else OverRanks(division)
         self.max_grad = max_grad
         self.limited = max_grad is not None or optimizer.clip_norm is not None
         # Recording needs rows of the right kind, with any contents; the step may outlive the data.
-        record, targets = record_step(network, [(name, a[:SAMPLE].copy()) for name, a in data])
+        sample = [(name, a[:SAMPLE].copy()) for name, a in data]
+        record, targets = record_step(network, sample, origins=origins)
         widths = {d for _, a in data for d in a.shape[1:]}
         widths |= {d for p in network.named_parameters().values() for d in p.shape}
         step = self.step = overlay(record, widths)
@@ -113,7 +117,13 @@ class CompiledStep:
 
     def _make(self, targets: Sequence[Any], data: Sequence[tuple[str, Array]]) -> None:
         """Write the text, make the arrays, compile."""
-        self.text = self._text(self.step, targets)
+        #: Whether each thread computes several parts of a batch, one after the other.
+        self.in_turn = self._apart and (self.abreast or self.work < WORTH)
+        try:
+            self.text = self._text(self.step, targets)
+        except NotInTurn:
+            self.in_turn = False
+            self.text = self._text(self.step, targets)
         if self.abreast and not self._lies_abreast():
             raise NotAbreast
         #: How many rows of a batch this process has at most.
@@ -132,14 +142,15 @@ class CompiledStep:
             self.reads,
             batch=own,
             shards=self.shards,
+            parts=self._parts,
             abreast=self.abreast,
             block=self.block,
         )
         if self.ranks is not None:
             self.ranks.take(self._arrays.parts())
-        self._losses, self._checks = np.zeros(1), np.zeros((2, self.shards, 16))
+        self._losses, self._checks = np.zeros(1), np.zeros((2, self._parts, 16))
         begin = nullcontext if self.blas is None else self.blas.alone
-        self.crew = Crew(self.shards, begin, SPARE)
+        self.crew = Crew(self.shards, begin, SPARE * (self._parts // self.shards))
         self._kernel: Any = None
         self.take(data)
 
@@ -148,6 +159,11 @@ class CompiledStep:
         """Whether each part of a batch is computed by itself, so that no bit depends on the others."""
         return self.ranks is not None and self.ranks.division.parts is not None
 
+    @property
+    def _rows_of_part(self) -> int:
+        """How many rows each such part of a batch has at most; 0 if there are none."""
+        return -(-self.batch // self.ranks.parts) if self.ranks is not None and self._apart else 0
+
     def _shards(self, own: int) -> int:
         """The threads that share this process's rows, each with its own part of them."""
         mixed, ranks = self.text.mixed, self.ranks
@@ -155,13 +171,24 @@ class CompiledStep:
             raise NotCompilable(mixed)
         if mixed is not None:
             return 1
-        if ranks is not None and ranks.division.parts is not None:
-            return ranks.division.parts
+        apart = None if ranks is None else ranks.division.parts
+        if apart is not None and not self.in_turn:
+            return apart
         # A shard may get no rows of the last, smaller batch.
-        return shards_for(self.work * own / self.batch, own, thread_count(self._threads))
+        shards = shards_for(self.work * own / self.batch, own, thread_count(self._threads))
+        # Threads with the same number of parts each, whose sums are those of pairs.
+        return shards if apart is None else 1 << min(shards, apart).bit_length() - 1
+
+    @property
+    def _parts(self) -> int:
+        """Into how many parts this process cuts its rows."""
+        apart = None if self.ranks is None else self.ranks.division.parts
+        return self.shards if apart is None else apart
 
     def _is_small(self) -> bool:
         """Whether widths are so small that machine code for these very sizes pays."""
+        if self._apart and self._rows_of_part < FEWEST:
+            return False
         numbers = sum(s.data.size for s in self.segments)
         part = self.work * min(1, BLOCK / self.batch)
         return numbers <= MOST_NUMBERS and part <= MOST_WORK
@@ -203,7 +230,8 @@ class CompiledStep:
             self.abreast,
             self.block,
             self.ranks is not None,
-            -(-self.batch // self.ranks.parts) if self.ranks is not None and self._apart else 0,
+            self._rows_of_part,
+            self.in_turn,
         )
 
     # -- the data --------------------------------------------------------------------------------
@@ -220,6 +248,7 @@ class CompiledStep:
             {
                 "blas": self._products, "crew": self.crew.words, "shard": k, "shards": self.shards,
                 **({} if self.ranks is None else self.ranks.given),
+                **({"parts": self._parts} if self.in_turn else {}),
                 "batch": self.batch, "order": nothing, "starts": nothing, "rates": self.rates(1),
                 "numbers": numbers, "words": words, "losses": self._losses, "checks": self._checks,
                 **({"limits": self._limits()} if self.limited else {}),

@@ -28,6 +28,7 @@ from chainrule.engine.compiled.values import (
     Width,
 )
 from chainrule.engine.memory import needed
+from chainrule.engine.origins import Origin
 from chainrule.engine.primitives import VIEWS, pick
 from chainrule.engine.trace import Traced
 from chainrule.graph.recording import Reads
@@ -60,6 +61,8 @@ class SizedRecording:
     targets: list[Traced]
     names: dict[Traced, str] = field(default_factory=dict)
     reads: Reads = field(default_factory=list)
+    #: The node of each value, where that was asked for.
+    origins: dict[Traced, Origin] = field(default_factory=dict)
 
 
 @dataclass
@@ -132,6 +135,18 @@ class NumberTable:
                 if isinstance(value, int):
                     words[i, j] = value % 2**64
         return numbers, words
+
+    def others(self, record: Callable[[int], SizedRecording]) -> dict[int, Any] | None:
+        """The numbers that are others in another recording of the step, by their places.
+
+        None if the step is another one, if only since numbers are equal there that are not so here.
+        """
+        assert self._first is not None
+        theirs = _Matching(self._first.targets, record(self._sizes[0]).targets)
+        twins = {j: theirs.twin[a] for j, (a, _) in enumerate(self.leaves) if a in theirs.twin}
+        if theirs.differs or len(set(twins.values())) < len({self.leaves[j][0] for j in twins}):
+            return None
+        return {j: _number(b) for j, b in twins.items() if _number(b) != _number(self.leaves[j][0])}
 
     def _evaluate(self, n: int) -> list[Any]:
         (m1, m2), found = self._sizes, []
@@ -277,7 +292,17 @@ class _Overlay:
         payload = a if a.function is None else None
         name = self.first.names.get(a, a.name)
         args = self._arguments(a, b)
-        value = Value(a.function, args, dict(a.kwargs), shape, a.dtype, name=name, payload=payload)
+        origins = frozenset([self.first.origins[a]] if a in self.first.origins else [])
+        value = Value(
+            a.function,
+            args,
+            dict(a.kwargs),
+            shape,
+            a.dtype,
+            name=name,
+            payload=payload,
+            origins=origins,
+        )
         self.values.append(value)
         return value
 

@@ -30,7 +30,7 @@ from chainrule.errors import SettingError
 from chainrule.lang.messages import _
 from chainrule.settings import whole
 
-__all__ = ["Crew", "crew_words", "shards_for", "thread_count"]
+__all__ = ["WORTH", "Crew", "crew_words", "shards_for", "thread_count"]
 
 Array = npt.NDArray[Any]
 

@@ -181,9 +181,14 @@ def _copied_rows(block: Any, i: Any) -> Any:
 @apart
 def _copy_columns(a: Any, where: Any, block: Any) -> None:
     """Copy columns of a, so many that they fill tiles, one tile after the other."""
+    columns_in_tiles(a, where, DEEP, block)
+
+
+def columns_in_tiles(a: Any, where: Any, deep: Any, block: Any) -> None:
+    """Copy columns of a, with room for so many of their numbers in each tile."""
     top, height, first, length = where[:4]
     unit = rows_of_tile(a)
-    tiles = shaped(block, ((height + unit - 1) // unit, DEEP, unit))
+    tiles = shaped(block, ((height + unit - 1) // unit, deep, unit))
     whole = height // unit
     for p in range(length):
         row, ahead = first + p, first + min(p + unit, length - 1)

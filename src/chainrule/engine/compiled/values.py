@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from chainrule.engine.operation import Operation
+from chainrule.engine.origins import Origin
 from chainrule.engine.primitives import Function
 from chainrule.lang.messages import Text, _
 
@@ -40,6 +41,10 @@ class NotCompilable(Exception):  # noqa: N818 - it is an answer, not an error
 
 class NotAbreast(Exception):  # noqa: N818 - it is an answer, not an error
     """Rows cannot be computed side by side, or not in blocks: they are computed in another way."""
+
+
+class NotInTurn(Exception):  # noqa: N818 - it is an answer, not an error
+    """Parts of a batch cannot be computed one after the other: they need each other in the midst."""
 
 
 def no_form(function: Any) -> NotCompilable:
@@ -95,10 +100,11 @@ def lengths(shape: Iterable[Dim], n: int) -> tuple[int, ...]:
 class Value(Operation["Value"]):
     """One operation for a batch of any size, or a leaf (`function` is None) with its `payload`.
 
-    The payload is the traced leaf: data, a parameter, a buffer or a constant array.
+    The payload is the traced leaf: data, a parameter, a buffer or a constant array. `origins` are the
+    nodes of the recorded graph that it comes from, where they were asked for.
     """
 
-    __slots__ = ("payload",)
+    __slots__ = ("origins", "payload")
 
     shape: tuple[Dim, ...]
     dtype: np.dtype[Any]
@@ -113,9 +119,10 @@ class Value(Operation["Value"]):
         *,
         name: str = "",
         payload: Any = None,
+        origins: frozenset[Origin] = frozenset(),
     ) -> None:
         super().__init__(function, args, kwargs, shape, dtype, name)
-        self.payload = payload
+        self.payload, self.origins = payload, origins
 
     @property
     def has_rows(self) -> bool:
@@ -134,6 +141,7 @@ class Value(Operation["Value"]):
             self.dtype,
             name=self.name,
             payload=self.payload,
+            origins=self.origins,
         )
 
 

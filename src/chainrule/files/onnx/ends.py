@@ -44,6 +44,11 @@ class Nodes:
         return max(versions, default=1)
 
     @property
+    def _ours(self) -> bool:
+        """Whether the file says that `save_onnx` wrote it."""
+        return bool(self.model.producer_name == "chainrule")
+
+    @property
     def dtype(self) -> npt.DTypeLike:
         """The dtype of the network: float64 if all of its arrays are."""
         kinds = {t.data_type for t in self._tensors.values()} & {1, 10, 11}
@@ -123,7 +128,12 @@ class Nodes:
         return self._before_tail(real[0])
 
     def _before_tail(self, name: str) -> str:
-        """The value before what only gives it out: Identity, ZipMap, 1 - p beside p for two classes."""
+        """The value before what only gives it out.
+
+        That is Identity, ZipMap, 1 - p beside p for two classes, and the unit of the value of our files.
+        """
+        if self._ours:
+            name = self._before_unit(name)
         while True:
             node = self._maker.get(name)
             if node is not None and node.op_type in ("Identity", "ZipMap"):
@@ -136,6 +146,16 @@ class Nodes:
                     continue
             return name
 
+    def _before_unit(self, value: str) -> str:
+        """The scores of a regression, of which `save_onnx` makes the value in the target's own unit."""
+        name = value
+        for kind in ("Identity", "Min", "Max", "Add", "Mul", "Cast", "Gather"):
+            if self._op(name) == kind:
+                name = self._maker[name].input[0]
+            elif kind not in ("Min", "Max"):  # which only a robust encoding has
+                return value
+        return name
+
     def _op(self, name: str) -> str:
         node = self._maker.get(name)
         return "" if node is None else node.op_type
@@ -147,6 +167,8 @@ class Nodes:
 
         Of several inputs it is the first value that all ways to y lead through.
         """
+        if self._ours and self._op("prepared") == "Concat":
+            return "prepared"
         ahead, last = {y} & (self._maker.keys() | self.inputs.keys()), ""
         while ahead:
             if len(ahead) == 1:

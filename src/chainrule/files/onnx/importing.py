@@ -10,7 +10,7 @@ from chainrule.engine.lowering import Lowered
 from chainrule.engine.plans import StepRecording
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError, FormatError, shown
-from chainrule.files.architecture import LOSSES
+from chainrule.files.kinds import LOSSES
 from chainrule.files.onnx.calls import short
 from chainrule.files.onnx.checks import checked_model, settings_of
 from chainrule.files.onnx.ends import MAX_NUMBERS, Nodes

@@ -7,7 +7,6 @@ that a model file can name; `writings.py` has the formulas of tools that compute
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,16 +16,11 @@ import numpy as np
 from chainrule import layers
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError
-from chainrule.files.onnx.templates import LENGTHS, WIDTH, Template, templates
-from chainrule.files.onnx.writings import SETTINGS
+from chainrule.files.onnx.laying import Laying
+from chainrule.files.onnx.templates import LENGTHS, WIDTH, Template, exact_templates, templates
 from chainrule.graph.variable import Array
 
 __all__ = ["Recognition", "Recognized"]
-
-#: How far two numbers of float32 may be apart and be the same.
-_SAME = 1e-6
-#: What is found for the leaves and settings of a template.
-Found = dict[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -43,8 +37,6 @@ class Recognition:
     def __init__(self, x: Traced, dtype: np.dtype[Any]) -> None:
         self.x, self.dtype = x, dtype
         self._moving: dict[Traced, bool] = {}
-        #: What the lengths in templates stand for.
-        self._lengths: dict[int, int] = {}
 
     def layers(self, out: Traced, known: Mapping[Traced, Sequence[Recognized]]) -> list[Any] | None:
         """The layers that give `out` of x, one after the other; None if it is not made so.
@@ -96,16 +88,14 @@ class Recognition:
 
     def ways(self, value: Traced) -> Iterator[Recognized]:
         """Every layer that gives the value of another one; the likeliest first."""
-        found = templates(value.ndim, self.dtype) if 0 < value.ndim <= len(LENGTHS) else {}
-        for template in found.get(value.function, ()):  # type: ignore[arg-type]
-            outer = (*LENGTHS[: value.ndim - 1], LENGTHS[-1])
-            self._lengths = dict(zip((*outer, WIDTH), (*value.shape, _width(value)), strict=True))
-            bound = self._laid(template.out, value, {}, template)
+        for template, lengths in self._templates(value):
+            laying = Laying(template, lengths, self._moves)
+            bound = laying.over(value)
             if bound is None or template.x not in bound:
                 continue
             settings = {k: v for k, v in bound.items() if isinstance(k, str)}
             arrays = {
-                name: self._array(bound[leaf]).reshape(self._real(leaf.shape))
+                name: self._array(bound[leaf]).reshape(laying.shape(leaf))
                 for leaf, name in template.arrays.items()
                 if leaf in bound
             }
@@ -118,6 +108,15 @@ class Recognition:
             inner = value.args[0]
             if inner.shape[0] == value.shape[0] and self._moves(inner):
                 yield Recognized(layers.Flatten(), inner)
+
+    def _templates(self, value: Traced) -> Iterator[tuple[Template, dict[int, int]]]:
+        """What may be laid over the value, each with what the lengths in it stand for."""
+        found = templates(value.ndim, self.dtype) if 0 < value.ndim <= len(LENGTHS) else {}
+        stand_ins = (*LENGTHS[: value.ndim - 1], LENGTHS[-1], WIDTH)
+        for template in found.get(value.function, ()):  # type: ignore[arg-type]
+            yield template, dict(zip(stand_ins, (*value.shape, _width(value)), strict=True))
+        for template in exact_templates(value, self.dtype):
+            yield template, {}
 
     def _moves(self, value: Traced) -> bool:
         """Whether a value goes with the rows."""
@@ -150,77 +149,6 @@ class Recognition:
             given = v.known if v.array is None else v.array
             arrays[v] = np.asarray(given if v.function is None else v.function(*args, **v.kwargs))
         return arrays[value]
-
-    def _real(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        """A shape of a template with the lengths that its own stand for."""
-        return tuple(map(self._length, shape))
-
-    def _length(self, n: int) -> int:
-        left, real = n, 1
-        for stand_in, length in self._lengths.items():
-            while left and left % stand_in == 0:
-                left, real = left // stand_in, real * length
-        return left * real
-
-    # -- laying one graph over the other --------------------------------------------------------------
-
-    def _laid(self, t: Any, v: Any, bound: Found, template: Template) -> Found | None:
-        """What the leaves and settings of a template stand for, if it fits a value; else None."""
-        if not isinstance(t, Traced) or not isinstance(v, Traced):
-            return self._laid_setting(t, v, bound, template)
-        if t in bound:
-            return bound if bound[t] is v else None
-        shape = self._real(t.shape)
-        if t is template.x:
-            return {**bound, t: v} if self._moves(v) and v.shape == shape else None
-        if t in template.arrays:
-            # A tool may write a bias as one row.
-            fits = v.shape[v.ndim - t.ndim :] == shape and v.size == math.prod(shape)
-            return {**bound, t: v} if fits and not v.weak and not self._moves(v) else None
-        number = _number(t)
-        if number is not None:
-            return self._laid_number(number, v, bound)
-        if (t.function, t.kwargs, shape) != (v.function, v.kwargs, v.shape):
-            return None
-        found = self._laid_setting(t.args, v.args, bound, template)
-        if found is None and t.function in _EITHER_WAY:
-            found = self._laid_setting(t.args[::-1], v.args, bound, template)
-        return None if found is None else {**found, t: v}
-
-    def _laid_setting(self, t: Any, v: Any, bound: Found, template: Template) -> Found | None:
-        """The same of what is no value: a shape, an axis, or the operands of a value."""
-        if isinstance(t, tuple | list) and isinstance(v, tuple | list) and len(t) == len(v):
-            found: Found | None = bound
-            for one, other in zip(t, v, strict=True):
-                if found is not None:
-                    found = self._laid(one, other, found, template)
-            return found
-        if type(t) is int and type(v) is int:
-            return bound if self._length(t) == v else None
-        return bound if type(t) is type(v) and t == v else None
-
-    def _laid_number(self, number: float, v: Traced, bound: Found) -> Found | None:
-        given = _number(v)
-        if given is None:
-            return None
-        for name, stand_in in SETTINGS.items():
-            if number == stand_in:
-                fits = name not in bound or bound[name] == given
-                return {**bound, name: given} if fits else None
-        if number.is_integer() and abs(number) >= LENGTHS[0]:  # a mean is a sum over its length
-            number = float(self._length(int(number)))
-        same = number == given or math.isclose(number, given, rel_tol=_SAME, abs_tol=0)
-        return bound if same else None
-
-
-_EITHER_WAY = frozenset({np.add, np.multiply, np.maximum, np.minimum, np.equal, np.logical_and})
-
-
-def _number(v: Traced) -> float | None:
-    """The number that a value is, if it is one."""
-    if v.function is None and v.known is not None and v.size == 1:
-        return float(np.asarray(v.known).ravel()[0])
-    return None
 
 
 def _width(value: Traced) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from chainrule.engine.memory import needed
 from chainrule.engine.plans import StepRecording
@@ -16,11 +15,11 @@ from chainrule.engine.primitives import Function
 from chainrule.engine.trace import Traced
 from chainrule.errors import ChainruleError
 from chainrule.files.onnx.formulas import ONNX_FUNCTIONS
-from chainrule.files.onnx.writings import SETTINGS, Writing, writings
+from chainrule.files.onnx.writings import EXACT, SETTINGS, Exact, Shape, Writing, writings
 from chainrule.graph.mode import inference_mode
 from chainrule.graph.variable import Variable
 
-__all__ = ["LENGTHS", "WIDTH", "Template", "templates"]
+__all__ = ["LENGTHS", "WIDTH", "Template", "exact_templates", "templates"]
 
 #: Lengths of the axes of x and y, which stand for others; primes, so that their products tell them, and
 #: larger than any axis is by number.
@@ -52,29 +51,61 @@ def templates(ndim: int, dtype: np.dtype[Any]) -> dict[Function, list[Template]]
     return found
 
 
-def _template(writing: Writing, ndim: int, dtype: npt.DTypeLike) -> Template | None:
+def exact_templates(value: Traced, dtype: np.dtype[Any]) -> Iterator[Template]:
+    """The templates of layers with lengths of their own, at the lengths that a value tells."""
+    if value.ndim != 2:
+        return
+    for lengths in EXACT.values():
+        for exact in dict.fromkeys(lengths(value)):
+            if exact.width > 0:
+                template = _exact_template(exact, value.shape, dtype)
+                if template is not None and template.out.function is value.function:
+                    yield template
+
+
+@functools.lru_cache(64)
+def _exact_template(exact: Exact, outer: Shape, dtype: np.dtype[Any]) -> Template | None:
+    return _recorded(exact.make, dict(exact.shapes), {}, outer, exact.width, dtype)
+
+
+def _template(writing: Writing, ndim: int, dtype: np.dtype[Any]) -> Template | None:
     outer = (*LENGTHS[: ndim - 1], LENGTHS[-1])
-    arrays = {
-        name: np.full(shape, 0.5, dtype) for name, shape in writing.shapes(WIDTH, outer[-1]).items()
-    }
+    shapes = writing.shapes(WIDTH, outer[-1])
+    width = WIDTH if "W" in shapes else outer[-1]
     settings = {name: SETTINGS[name] for name in writing.settings}
+    found = _recorded(writing.formula, shapes, settings, outer, width, dtype)
+    if found is None:
+        return None
+    return replace(found, make=_maker(writing), order=(writing.folds, found.order[1]))
+
+
+def _recorded(
+    make: Callable[..., Any],
+    shapes: Mapping[str, Shape],
+    settings: Mapping[str, float],
+    outer: Shape,
+    width: int,
+    dtype: np.dtype[Any],
+) -> Template | None:
+    """A formula or a layer, recorded for rows of `width` numbers; None if its value is not `outer`."""
+    arrays = {name: np.full(shape, 0.5, dtype) for name, shape in shapes.items()}
     names: dict[int, str] = {}
 
     def formula(x: Variable) -> Variable:
-        if isinstance(writing.formula, type):
-            layer = writing.formula(**arrays, **settings)
+        if isinstance(make, type | functools.partial):
+            layer = make(**arrays, **settings)
             names.update({id(p.data): name for name, p in layer._parameters.items()})
             names.update({id(b): name for name, b in layer.buffers.items()})
             out: Variable = layer._record(x)
             return out
         parameters = {name: Variable(array, name) for name, array in arrays.items()}
         names.update({id(v.data): name for name, v in parameters.items()})
-        out = writing.formula(x, **parameters, **settings)
+        out = make(x, **parameters, **settings)
         return out
 
-    rows = np.full((*outer[:-1], WIDTH) if "W" in arrays else outer, 0.5, dtype)
     try:
         with inference_mode():
+            rows = np.full((*outer[:-1], width), 0.5, dtype)
             recording = StepRecording(formula, [("x", rows)], ONNX_FUNCTIONS)
             value, _ = recording.results(recording.lower())
     except ChainruleError:
@@ -83,8 +114,7 @@ def _template(writing: Writing, ndim: int, dtype: npt.DTypeLike) -> Template | N
         return None
     inside = needed([value])
     leaves = {v: names[id(v.array)] for v in inside if v.array is not None and id(v.array) in names}
-    order = writing.folds, -len(inside)
-    return Template(value, recording.arguments["x"], leaves, _maker(writing), order)
+    return Template(value, recording.arguments["x"], leaves, make, (False, -len(inside)))
 
 
 def _maker(writing: Writing) -> Callable[..., Any]:

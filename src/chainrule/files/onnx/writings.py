@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from chainrule import layers
-from chainrule.files.architecture import LAYERS
+from chainrule.engine.primitives import pick
+from chainrule.engine.trace import Traced
+from chainrule.files.kinds import LAYERS
 from chainrule.graph import functions as f
 from chainrule.layers.function import KEPT
 from chainrule.nodes.base import Value
 
-__all__ = ["SETTINGS", "Shape", "Writing", "writings"]
+__all__ = ["EXACT", "SETTINGS", "Exact", "Shape", "Writing", "writings"]
 
 Shape = tuple[int, ...]
 #: Stand-ins for the settings of a layer, which no formula has.
@@ -109,20 +112,87 @@ WRITINGS = (
 )
 
 
+def _affine(d: int, h: int) -> dict[str, Shape]:
+    return {"W": (d, h), "b": (h,)}
+
+
+def _factors(d: int, h: int) -> dict[str, Shape]:
+    return {"a": (h,)}
+
+
+#: The shapes of a layer's arrays, for an input of D numbers a row and H outputs.
+SHAPES: dict[str, Callable[[int, int], dict[str, Shape]]] = {
+    "Affine": _affine,
+    "NTKAffine": _affine,
+    "MatMul": lambda d, h: {"W": (d, h)},
+    "LayerNorm": _features,
+    "BatchNorm": _features,
+    "Scale": _factors,
+    "ParametricSELU": _factors,
+    "ParametricMish": _factors,
+}
+
+
+@dataclass(frozen=True)
+class Exact:
+    """A layer with lengths that those of x and y do not tell, as a value that it may have given has them.
+
+    `width` is how many numbers a row of x has, `shapes` those of its arrays.
+    """
+
+    make: Callable[..., Any]
+    width: int
+    shapes: tuple[tuple[str, Shape], ...]
+
+
+def _waves(value: Traced) -> Iterator[Exact]:
+    """PeriodicEmbedding: its only array of three axes has the lengths of all."""
+    for v in _behind(value):
+        if v.array is not None and v.ndim == 3:
+            d, f, m = v.shape
+            shapes = ("W", (d, f)), ("b", (d, f)), ("A", (d, f, m)), ("c", (d, m))
+            yield Exact(layers.PeriodicEmbedding, value.shape[-1] - d * m, shapes)
+
+
+def _categories(value: Traced) -> Iterator[Exact]:
+    """CategoryEmbedding: rows of a table by the numbers in some columns."""
+    for v in _behind(value):
+        if v.function is not pick or v.ndim != 3 or v.args[0].array is None:
+            continue
+        table, columns = v.args[0], v.shape[1]
+        make = functools.partial(layers.CategoryEmbedding, columns=columns)
+        width = value.shape[-1] - columns * (v.shape[2] - 1)
+        yield Exact(make, width, (("W", table.shape),))
+
+
+#: The layers with such lengths.
+EXACT: dict[str, Callable[[Traced], Iterator[Exact]]] = {
+    "PeriodicEmbedding": _waves,
+    "CategoryEmbedding": _categories,
+}
+#: How many operations lie between the arrays of such a layer and its value, at the most.
+_FAR = 8
+
+
+def _behind(value: Traced) -> Iterator[Traced]:
+    """What a value is computed of, the nearest first."""
+    seen, ahead = {value}, [value]
+    for _ in range(_FAR):
+        ahead = [v for v in dict.fromkeys(o for a in ahead for o in a.operands) if v not in seen]
+        seen.update(ahead)
+        yield from ahead
+
+
 def writings() -> list[Writing]:
     """Every layer by its own formula, then every function, then the formulas of others."""
-    shapes: dict[str, Callable[[int, int], dict[str, Shape]]] = {
-        "Affine": lambda d, h: {"W": (d, h), "b": (h,)},
-        "MatMul": lambda d, h: {"W": (d, h)},
-        "LayerNorm": _features,
-        "BatchNorm": _features,
-    }
     found = []
     for name, kind in LAYERS.items():
-        if name in ("Function", "Dropout", "Embedding") or (kind.arrays and name not in shapes):
+        if name in ("Function", "Dropout", "Embedding", *EXACT) or (
+            kind.arrays and name not in SHAPES
+        ):
             continue
         settings = tuple(s for s in kind.settings if s in SETTINGS)
-        arrays = shapes.get(name, lambda d, h: {})
+        arrays = SHAPES.get(name, lambda d, h: {})
         found.append(Writing(kind.cls, kind.cls, arrays, settings))
         if settings and not kind.arrays:  # a factor of 1 is in no lowered graph
             found.append(Writing(kind.cls, kind.cls, arrays))

@@ -27,6 +27,7 @@ PROBLEMS = ("classification", "regression")
 #: Noise is a percentage; beyond the most, the page takes its slider's end.
 _NOISE_MOST, _NOISE_END = 80.0, 50.0
 _HIDE = "_hide"
+_HOME = "playground.tensorflow.org"
 
 Pairs: TypeAlias = dict[str, str | None]
 
@@ -121,6 +122,20 @@ class Link:
             (k[: -len(_HIDE)], v == "true") for k, v in pairs.items() if k.endswith(_HIDE)
         )
         return cls(**given, hides=hides)
+
+    @staticmethod
+    def is_one(text: str) -> bool:
+        """Whether a text says anything that the page knows, or is its plain address; or nothing at all.
+
+        >>> [Link.is_one(text) for text in ("#dataset=xor", "#foo=bar", "https://example.com/#a=b", "")]
+        [True, False, False, True]
+        """
+        known = {key for _one, key in _fields()}
+        names = [name for name in _pairs(text) if name]
+        if names:
+            return any(name in known or name.endswith(_HIDE) for name in names)
+        before = text.strip(WHITESPACE).partition("#")[0]
+        return not before or _HOME in before
 
     @staticmethod
     def passed_over(text: str) -> list[Text]:

@@ -14,7 +14,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from chainrule.lang.languages import LANGUAGES
 from chainrule.lang.messages import Text, _, sentences
 from chainrule.playground.server.access import Access
-from chainrule.playground.server.answers import plain_refusal, values
+from chainrule.playground.server.answers import explained_refusal, plain_refusal, values
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.join_page import join_page
 from chainrule.playground.server.limits import Limits
@@ -95,10 +95,9 @@ class Guards:
             begun = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 own = list(message.get("headers", ()))
-                has = {name for name, _ in own}
-                all_ = ((name.encode(), value.encode()) for name, value in HEADERS.items())
-                added = [(name, value) for name, value in all_ if name not in has]
-                message = {**message, "headers": [*own, *added]}
+                names = {name for name, _value in own}
+                added = [(name.encode(), value.encode()) for name, value in HEADERS.items()]
+                message = {**message, "headers": [*own, *(a for a in added if a[0] not in names)]}
             await send(message)
 
         answer: ASGIApp = self.refusal(scope) or self.entry(scope) or self.app
@@ -148,13 +147,13 @@ class Guards:
                 if self.access.code is not None:
                     return join_page(scope, _("This is not the code of the class. Look again."))
                 used = _("This link is used up, or of an earlier start.")
-                return plain_refusal(sentences(used, LINK), scope)
+                return explained_refusal(sentences(used, LINK), scope)
             return self.welcome(learner, query)
         if learner is None and self.access.code is not None and scope.get("path") == "/":
             return join_page(scope)
         if learner is None:
             unknown = _("The playground does not know this browser.")
-            return plain_refusal(sentences(unknown, LINK), scope)
+            return explained_refusal(sentences(unknown, LINK), scope)
         if scope["path"].startswith("/class") and not self.access.is_teacher(learner):
             return plain_refusal(_("This page is the teacher's."), scope)
         scope.setdefault("state", {})["learner"] = learner

@@ -95,6 +95,8 @@ class Learner:
         self.wanting = False
         #: Whether there may be more to do without a new command.
         self.going = True
+        #: When, if steps are to be taken slowly.
+        self.due = 0.0
         #: Seconds of the worker's time that were used, in comparison with other learners.
         self.spent = 0.0
         #: What was last shown, and when a frame may be made again.

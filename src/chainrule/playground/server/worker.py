@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -94,14 +95,15 @@ class Worker(threading.Thread):
         known = list(self.learners.known.values())
         found, wait = [], None
         for learner in known:
-            held = self.room is not None and self.room.holds(learner)
-            if learner.jobs or (learner.watched and learner.going and not held):
+            due = math.inf
+            if learner.watched and learner.going and not self.held(learner):
+                due = learner.due
+            if learner.watched and learner.wanting and unseen(learner):
+                due = min(due, learner.next_frame)
+            if learner.jobs or due <= now:
                 found.append(learner)
-            elif learner.watched and learner.wanting and unseen(learner):
-                if learner.next_frame <= now:
-                    found.append(learner)
-                else:
-                    wait = min(learner.next_frame - now, wait or 1.0)
+            elif due < math.inf:
+                wait = min(due - now, wait or 1.0)
         if found:
             # Nobody saves time up: who did nothing counts as having used what the least one has. And
             # nobody pays for one long turn, such as opening a step, with more than a short wait.
@@ -110,6 +112,10 @@ class Worker(threading.Thread):
             for learner in known:
                 learner.spent = min(max(learner.spent, least), most)
         return found, wait
+
+    def held(self, learner: Learner) -> bool:
+        """Whether the teacher has stopped a learner."""
+        return self.room is not None and self.room.holds(learner)
 
     def turn(self, learner: Learner, waiting: int) -> None:
         """One learner's turn, while so many wait for theirs."""
@@ -125,8 +131,14 @@ class Worker(threading.Thread):
             if job is not None:
                 learner.going = True
                 answer = job.work(session).to_bytes()
-            elif learner.watched and learner.going and not (self.room and self.room.holds(learner)):
+            elif (
+                learner.watched
+                and learner.going
+                and learner.due <= began
+                and not self.held(learner)
+            ):
                 learner.going = session.advance(self.slice(learner, began, waiting))
+            learner.due = time.perf_counter() + session.wait()
         except Exception:
             answer = failed(job.id if job else None)
             session.playing = learner.going = False
