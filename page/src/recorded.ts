@@ -96,6 +96,8 @@ export class RecordedChannel implements Channel {
       case "unit":
         return this.#unit(Number(command["column"]), Number(command["index"]));
       case "inside":
+        // Only the step that comes next was recorded, not one row, nor the step before.
+        if ((command["of"] ?? "next") !== "next") throw told("recorded.cannot");
         return this.#inside(command["detail"] === true, String(command["lang"]));
       case "explain":
         return this.#explain(command as unknown as Question);
@@ -250,7 +252,7 @@ export class RecordedChannel implements Channel {
     if (step !== here) this.#show(steps.indexOf(step));
     const found = message(arrays[detail ? "detail" : "plain"]);
     if (found.kind === "error") throw new Refused(found["told"] as never);
-    return { ...found, step };
+    return found;
   }
 
   #explain({ arrow, element, gradient, update }: Question): Message {

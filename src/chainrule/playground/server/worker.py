@@ -18,7 +18,7 @@ from chainrule.playground.session import Session
 __all__ = ["Worker"]
 
 #: The shortest slice of training, in seconds: below, taking turns costs more than training.
-SHORTEST = 0.001
+SHORTEST = 0.0005
 #: For about so many seconds a learner waits while the others catch up.
 LONGEST_WAIT = 0.4
 
