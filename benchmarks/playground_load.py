@@ -43,6 +43,8 @@ class Server:
     #: The path of the link that lets learners in.
     link: str
     cookie: str = ""
+    #: The code of a class.
+    code: str = ""
 
     @property
     def memory(self) -> int:
@@ -108,7 +110,9 @@ async def serving(*options: str) -> AsyncIterator[Server]:
         line = (await process.stdout.readline()).decode()
         found = re.search(r"127\.0\.0\.1:(\d+)(/\?token=\S+)", line)
         assert found, line
-        yield await Server(process, int(found[1]), found[2]).learner()
+        code = re.search(r"[A-Z2-9]{8}(?=\n)", (await process.stdout.readline()).decode())
+        server = Server(process, int(found[1]), found[2], code=code[0] if code else "")
+        yield await server.learner()
     finally:
         process.send_signal(signal.SIGINT)
         await process.wait()
@@ -277,16 +281,22 @@ async def many(count: int = 200, seconds: float = 15.0, rate: float = 19) -> boo
         )
 
 
-async def classroom(count: int = 30, seconds: float = 15.0) -> bool:
-    """A class in which everybody trains a network of their own: the time is shared, fairly."""
-    options = ("--max-clients", "400", "--max-per-address", "400", "--max-sessions", "400")
-    async with serving(*options) as server:
-        clients = [await (await server.learner()).client() for _ in range(count)]
+async def classroom(
+    count: int = 200, seconds: float = 20.0, rate: float = 2.0, settle: float = 10.0
+) -> bool:
+    """`play --class` in which everybody trains a network of their own, and the teacher looks at the wall."""
+    async with serving("--class", "--host", "127.0.0.1") as server:
+        pupils = replace(server, link=f"/?token={server.code}")
+        clients = [await (await pupils.learner()).client() for _ in range(count)]
         for client in clients:
             await play(client)
-        first = await asyncio.gather(*(watch(client, 3) for client in clients))
-        before = server.memory
+        first = await asyncio.gather(*(watch(client, settle) for client in clients))
+        before, used = server.memory, server.processor_time
+        looking = asyncio.create_task(look(server))
         seen = await asyncio.gather(*(watch(client, seconds) for client in clients))
+        looking.cancel()
+        load = (server.processor_time - used) / seconds
+        growth = (server.memory - before) / MIB
         rates = sorted(one.rate() for one in seen)
         learnt = sorted(
             (header(b.last)["step"] - header(a.last)["step"]) * 10 / (b.times[-1] - a.times[-1])
@@ -296,11 +306,25 @@ async def classroom(count: int = 30, seconds: float = 15.0) -> bool:
             client.transport.abort()
         return verdict(
             f"a class of {count}, each with a network of their own",
-            f"slowest {rates[0]:.1f}, median {rates[count // 2]:.1f} frames/s (target 10), longest gap"
+            f"slowest {rates[0]:.1f}, median {rates[count // 2]:.1f} frames/s (target {rate:g}), longest gap"
             f" {1000 * max(one.longest_gap() for one in seen):.0f} ms, {learnt[0]:,.0f} to"
-            f" {learnt[-1]:,.0f} samples/s each, memory {(server.memory - before) / MIB:+.1f} MiB",
-            rates[0] >= 10 and learnt[-1] < 2 * learnt[0],
+            f" {learnt[-1]:,.0f} samples/s each, memory {growth:+.1f} MiB ({server.memory / MIB:.0f} in all),"
+            f" {load:.2f} cores",
+            rates[0] >= rate and learnt[-1] < 2 * learnt[0] and growth < count,
         )
+
+
+async def look(server: Server) -> None:
+    """Ask for the wall once a second, as the teacher's page does."""
+    request = (
+        f"GET /class/wall HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\nCookie: {server.cookie}\r\n"
+    )
+    while True:
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+        writer.write(f"{request}Connection: close\r\n\r\n".encode())
+        assert (await reader.read()).startswith(b"HTTP/1.1 200 ")
+        writer.close()
+        await asyncio.sleep(1)
 
 
 async def storm(rounds: int = 1_000, seed: int = 0, rate: float = 19) -> bool:

@@ -38,7 +38,7 @@ export function keepAddress(app: App): void {
 /** Whether the page was loaded again while its run went on: that is shown, not begun anew. */
 function reloaded(asked: string, link: string, step: number): boolean {
   const [entry] = performance.getEntriesByType("navigation") as PerformanceNavigationTiming[];
-  const run = (text: string) => text.replace(/&(step|view)=[^&]*/g, "");
+  const run = (text: string) => text.replace(/&(step|view|\w+_(hide|lock))=[^&]*/g, "");
   const then = Number(/&step=(\d+)/.exec(asked)?.[1] ?? 0);
   return entry?.type === "reload" && run(asked) === run(link) && then <= step;
 }

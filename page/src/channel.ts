@@ -2,6 +2,7 @@
 
 import type { ErrorMessage, Notes } from "./contract";
 import { decode, type Message } from "./message";
+import type { Recorded } from "./recorded";
 
 export type Command = { do: string; [field: string]: unknown };
 
@@ -24,6 +25,8 @@ export interface Channel {
   listen(hear: (message: Message) => void): void;
   /** Calls `tell` whenever the connection changes. */
   watch(tell: (connection: Connection) => void): void;
+  /** What was recorded, if nothing else is there. */
+  readonly recorded?: Recorded | null;
 }
 
 /** Answers that are awaited, by id: what every channel needs. */

@@ -53,6 +53,7 @@ export interface Caps {
   batch_size: number;
   learning_rate: number;
   penalty: number;
+  map: number;
 }
 
 export type Palette = Record<string, string>;
@@ -142,6 +143,8 @@ export interface State extends Message {
   /** What the latest link wants to be shown, and how many links were opened. */
   shows: { test?: boolean; batch?: boolean; discretize?: boolean; link: number };
   compatible: boolean;
+  /** What of the page a link has hidden or locked. */
+  controls: Record<string, "hidden" | "locked">;
   speed: Speed;
   /** Where playing stops by itself. */
   goal: { step: number | null; score: number | null };
@@ -173,6 +176,8 @@ export interface Frame extends Message {
   batches: number;
   playing: boolean;
   rate: number;
+  /** How much of a recording of the run is made, if one is. */
+  recording: number | null;
   loss: number | null;
   train_loss: number | null;
   test_loss: number | null;

@@ -5,7 +5,9 @@ import { Refused, type Channel, type Command, type Connection } from "./channel"
 import type { Frame, Hello, LinkReply, Palette, Remedy, RemedyReply, Settings, State } from "./contract";
 import type { Quantity } from "./draw/quantity";
 import type { Message } from "./message";
+import type { Recorded } from "./recorded";
 import { known, text, type Key, type Language } from "./text";
+import type { ClassMessage } from "./wall";
 
 export type Theme = "light" | "dark";
 
@@ -44,6 +46,8 @@ export class App {
   state = $state.raw<State | null>(null);
   frame = $state.raw<Frame | null>(null);
   connection = $state<Connection>("opening");
+  /** Which steps there are, where all is a recording. */
+  recorded = $state.raw<Recorded | null>(null);
 
   selected = $state.raw<Selection | null>(null);
   hovered = $state.raw<Selection | null>(null);
@@ -57,6 +61,8 @@ export class App {
   intercept: ((event: KeyboardEvent) => boolean) | null = null;
   /** Whether the view of the step's computational graph is open. */
   inside = $state(false);
+  /** What is told of the class, in one. */
+  room = $state.raw<ClassMessage | null>(null);
   /** What is, or would be, looked into. */
   look = $state.raw<Look>({ of: "next" });
   lit = $state.raw<Lit | null>(null);
@@ -237,7 +243,10 @@ export class App {
 
   /** The link to what the page shows. */
   link: string = $derived.by(() => {
-    const link = this.#linkNow();
+    const kept = Object.entries(this.state?.controls ?? {}).map(
+      ([name, what]) => `&${name}_${what === "hidden" ? "hide" : "lock"}=true`,
+    );
+    const link = this.#linkNow() + kept.join("");
     const shows = { test: this.showTest, batch: this.showBatch, discretize: this.discretize };
     if (this.state?.compatible && !link.includes("chainrule=")) {
       return link
@@ -294,13 +303,14 @@ export class App {
     if (message.kind === "hello") this.#greeted(message as Hello);
     else if (message.kind === "state") this.#changed(message as State);
     else if (message.kind === "frame") this.frame = message as Frame;
+    else if (message.kind === "class") this.room = message as ClassMessage;
   }
 
   /** The speed that was chosen here before is that of a new session, too. */
   #greeted(hello: Hello): void {
     const speeds = hello.choices.speeds.map(String);
     const speed = this.hello === null ? chosen("speed", speeds) : null;
-    this.hello = hello;
+    [this.hello, this.recorded] = [hello, this.channel.recorded ?? null];
     if (speed !== null) void this.ask({ do: "speed", epochs: speed === "null" ? null : Number(speed) });
   }
 

@@ -27,3 +27,5 @@ class Caps:
     learning_rate: float = 100.0
     #: The rate of L1 or L2.
     penalty: float = 100.0
+    #: Points along a side of the map of one output; less is drawn and sent sooner.
+    map: int = 100

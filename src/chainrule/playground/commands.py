@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from math import hypot
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias, cast
 
 import numpy as np
 
@@ -24,6 +24,8 @@ from chainrule.playground.linking import read_link
 from chainrule.playground.listings import listings
 from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.pace import Goal
+from chainrule.playground.page_file import page_file
+from chainrule.playground.recording import Recorder, Scratch
 from chainrule.playground.run import Edit, Event
 from chainrule.playground.settings import Problems, number, several, whole
 from chainrule.playground.tables import read_table
@@ -192,6 +194,7 @@ def link(workspace: Workspace, text: object = None) -> Reply:
     workspace.begin(settings, data)
     workspace.link_events = (*linked.events, Event(linked.step, {}))
     workspace.shows, workspace.links = linked.view, workspace.links + 1
+    workspace.controls = linked.controls
     return {"view": dict(linked.view), "notes": told(linked.notes)}
 
 
@@ -362,11 +365,30 @@ def check(workspace: Workspace) -> Message:
     return _open_step(workspace).verdicts()
 
 
-def download(workspace: Workspace, what: object = None, lang: Any = "en") -> Message:
-    """The run as a file to keep: code, model, data, picture."""
+def download(workspace: Workspace, what: object = None, lang: Any = "en") -> Reply:
+    """The run as a file to keep: code, model, data, picture, page."""
+    if what == "page":
+        return _page(workspace, language(lang))
     file = export(workspace.run, str(what), language(lang))
     fields = {"name": file.name, "media": file.media}
     return Message("export", fields, {"bytes": np.frombuffer(file.data, np.uint8)})
+
+
+def _page(workspace: Workspace, lang: str) -> Reply:
+    """The run as a page; that is made in pieces, so first only how far it is."""
+    run, recorder = workspace.run, workspace.recorder
+    if recorder is None or recorder.of != (run, run.end, len(run.events)):
+        scratch = cast(Scratch, type(workspace)(workspace.caps))
+        recorder = workspace.recorder = Recorder(run, scratch)
+        workspace.playing = False
+        workspace.changed()
+    if recorder.recording is None:
+        return {"progress": recorder.progress}
+    page = page_file(recorder.recording, lang=lang)
+    workspace.recorder = None
+    workspace.changed()
+    fields = {"name": f"{recorder.recording.name}.html", "media": "text/html"}
+    return Message("export", fields, {"bytes": np.frombuffer(page, np.uint8)})
 
 
 def hello(workspace: Workspace) -> Message:

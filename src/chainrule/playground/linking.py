@@ -12,6 +12,7 @@ from chainrule.errors import shown
 from chainrule.lang.messages import Spelled, _, _p
 from chainrule.playground.caps import Caps
 from chainrule.playground.compatible.links import Link, LinkError
+from chainrule.playground.controls import WORDS, read_controls
 from chainrule.playground.run import Edit, Event, Run
 from chainrule.playground.settings import Problems, Settings
 from chainrule.playground.translation import link_of, settings_of
@@ -43,6 +44,8 @@ class Linked:
     notes: tuple[str, ...] = ()
     #: The settings that it names; the others may follow from the data.
     named: frozenset[str] = frozenset()
+    #: What of the page it hides or locks.
+    controls: Mapping[str, str] = field(default_factory=dict)
 
 
 # -- links of our own --------------------------------------------------------------------------
@@ -114,6 +117,7 @@ def read_link(text: str, caps: Caps) -> Linked:
         raise Problems(
             [_("The link is of another version of chainrule, and cannot be opened here.")]
         )
+    text, controls = _without_locks(text)
     begin, _sign, last = text.strip().rpartition(STEP)
     if not (begin and last.isascii() and last.isdigit()):
         begin, last = text, "0"
@@ -134,11 +138,23 @@ def read_link(text: str, caps: Caps) -> Linked:
         raise Problems(error.problems) from None
     view = {"test": link.show_test_data, "batch": False, "discretize": link.discretize}
     notes = tuple(Link.passed_over(begin))
-    return Linked(settings_of(link), step=_step(last), view=view, notes=notes)
+    return Linked(settings_of(link), step=_step(last), view=view, notes=notes, controls=controls)
+
+
+def _without_locks(text: str) -> tuple[str, Mapping[str, str]]:
+    """A link without what its page does not know, `…_lock`; and what it hides and locks."""
+    parts = text.split("&")
+    pairs = [
+        (name.rpartition("#")[2], value) for name, _, value in (p.partition("=") for p in parts)
+    ]
+    kept = [p for p, (name, _) in zip(parts, pairs, strict=True) if not name.endswith("_lock")]
+    return "&".join(kept), read_controls(pairs)
 
 
 def _read_ours(text: str, caps: Caps) -> Linked:
     pairs = dict(part.partition("=")[::2] for part in text.split("&")[1:])
+    controls = read_controls(pairs.items())
+    pairs = {name: value for name, value in pairs.items() if name[-5:] not in WORDS}
     step = _step(pairs.pop("step", "0"))
     events = _json(unquote(pairs.pop("events", "[]")), "events")
     shows = pairs.pop("view", "").split(",")
@@ -146,7 +162,7 @@ def _read_ours(text: str, caps: Caps) -> Linked:
     settings = Settings().changed(changes, caps)
     view = {name: name in shows for name in VIEW}
     events = _read_events(events, step)
-    return Linked(settings, events, step, view, named=frozenset(changes))
+    return Linked(settings, events, step, view, named=frozenset(changes), controls=controls)
 
 
 def _step(text: str) -> int:

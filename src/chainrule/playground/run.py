@@ -320,6 +320,13 @@ class Run:
         self.step = self.end
         return other
 
+    def again(self) -> Run:
+        """Another run that does all of this one again, at its beginning."""
+        other = Run(self.start, self.data, self.number)
+        other.events = list(self.events)
+        other._replay_events()
+        return other
+
     def at(self, step: int) -> Run:
         """This run by itself, at a known step: what is done with it leaves this one where it is."""
         other = copy(self)

@@ -8,6 +8,7 @@ from typing import Any
 from chainrule.errors import ChainruleError
 from chainrule.playground import views
 from chainrule.playground.commands import find_command, take_table
+from chainrule.playground.controls import mind
 from chainrule.playground.link_replay import replay_link
 from chainrule.playground.messages import Fields, Message, refused
 from chainrule.playground.settings import sentences_of
@@ -50,6 +51,8 @@ class Session(Workspace):
             replay_link(self, seconds)
         elif self.target is not None:
             self.advance_to(self.target, seconds)
+        elif self.recorder is not None and self.recorder.recording is None:
+            self.recorder.advance(seconds)
         elif self.playing:
             if not self.play(seconds):
                 return True
@@ -65,6 +68,7 @@ class Session(Workspace):
         fields = {field: value for field, value in message.items() if field not in ("do", "id")}
         try:
             command = find_command(name, fields)
+            mind(self.controls, self.run.settings, name, fields)
             if not command.on_the_way:
                 self.settle()
             if name not in ("state", "hello"):
@@ -79,6 +83,7 @@ class Session(Workspace):
     def upload(self, name: str, body: bytes) -> Message:
         """Take a table, pasted if it has no name; the reply tells its columns, or the error what is wrong."""
         try:
+            mind(self.controls, self.run.settings, "upload", {})
             return Message("reply", {"ok": True, **take_table(self, name, body)})
         except ChainruleError as error:
             return refused(sentences_of(error))

@@ -23,6 +23,7 @@ from chainrule.playground.data import Array, Data
 from chainrule.playground.linking import whole_link, write_link
 from chainrule.playground.messages import Fields, Message, told
 from chainrule.playground.pace import SPEEDS, Goal, Pace
+from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Edit, Run
 from chainrule.playground.settings import (
     ACTIVATIONS,
@@ -153,6 +154,14 @@ class Shown(Protocol):
         """How many links have been opened."""
 
     @property
+    def controls(self) -> Mapping[str, str]:
+        """What of the page is hidden or locked."""
+
+    @property
+    def recorder(self) -> Recorder | None:
+        """What makes a recording of the run."""
+
+    @property
     def followed(self) -> int | None:
         """The row that is followed."""
 
@@ -190,6 +199,7 @@ def state(session: Shown) -> Message:
         "link": write_link(run),
         "link_whole": whole_link(run),
         "shows": {**session.shows, "link": session.links},
+        "controls": dict(session.controls),
         "compatible": settings.mode == "compatible",
         "speed": session.pace.epochs,
         "goal": vars(session.goal),
@@ -332,14 +342,15 @@ class Units(Network):
 class View:
     """Shows the network of one machine at work, over the plane or over the rows."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, large_map: int = LARGE) -> None:
         machine = run.machine
         self.machine, self.data, self.settings = machine, run.data, run.settings
         self.network, self.loss = machine.network, machine.network.loss
         self.units = Units(self.network, self.network.sequence)
         self.outputs = self.data.outputs[self.settings.loss]
         self.hidden = sum(self.settings.hidden)
-        self.size = LARGE if self.outputs == 1 and self.hidden <= MANY_UNITS else MEDIUM
+        large = self.outputs == 1 and self.hidden <= MANY_UNITS
+        self.size = min(large_map, LARGE if large else MEDIUM)
         self.has_plane = self.data.plane(self.settings.features) is not None
         if self.has_plane:
             grids = (self.data.grid(self.settings.features, n) for n in (self.size, SMALL))
@@ -369,7 +380,8 @@ class View:
             Column(name, y, layer.grads[0])
             for name, y, layer in zip(names, outputs, affine, strict=True)
         ]
-        return troubles(columns, run.curve.losses(run.step))
+        with ignore_fp_errors():  # what is wrong may be that numbers are past all bounds
+            return troubles(columns, run.curve.losses(run.step))
 
     def unit_map(self, k: int) -> Array:
         """The k-th hidden unit over the plane (S, S), as large as a map of one output."""
@@ -450,6 +462,7 @@ def frame(session: Shown) -> Message:
         "batches": machine.batches,
         "playing": session.playing,
         "rate": session.rate,
+        "recording": None if session.recorder is None else session.recorder.progress,
         "loss": machine.loss,
         "train_loss": train_loss,
         "test_loss": test_loss,

@@ -13,6 +13,7 @@ from chainrule.playground.caps import Caps
 from chainrule.playground.data import Data
 from chainrule.playground.inside import Inside
 from chainrule.playground.pace import Goal, Pace
+from chainrule.playground.recording import Recorder
 from chainrule.playground.run import Event, Run
 from chainrule.playground.run_history import RunHistory
 from chainrule.playground.settings import Problems, Settings
@@ -55,8 +56,12 @@ class Workspace:
         #: What the latest link wants to be shown, and how many links were opened.
         self.shows: Mapping[str, bool] = {}
         self.links = 0
+        #: What of the page a link has hidden or locked.
+        self.controls: Mapping[str, str] = {}
         #: The step that was last looked into.
         self.inside: Inside | None = None
+        #: What makes a recording of the run, to be taken home.
+        self.recorder: Recorder | None = None
         self._view: View | None = None
         #: The row that is followed, and the data that it is of.
         self._followed: tuple[Data, int] | None = None
@@ -74,7 +79,7 @@ class Workspace:
     def view(self) -> View:
         """The view of the shown run's machine."""
         if self._view is None or self._view.machine is not self.run.machine:
-            self._view = View(self.run)
+            self._view = View(self.run, self.caps.map)
         return self._view
 
     @property
@@ -115,7 +120,7 @@ class Workspace:
                 ]
             )
         self.history.begin(settings, data)
-        self.playing, self.target = False, None
+        self.playing, self.target, self.recorder = False, None, None
         self.changed()
 
     # -- time -------------------------------------------------------------------------------------

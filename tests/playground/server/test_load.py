@@ -22,6 +22,11 @@ def test_many_clients() -> None:
     assert asyncio.run(playground_load.many(count=40, seconds=2, rate=1))
 
 
+def test_a_class_in_which_nobody_starves() -> None:
+    """Twenty networks learn at the same pace, to a factor of two, and memory stays."""
+    assert asyncio.run(playground_load.classroom(count=20, seconds=4, rate=1, settle=2))
+
+
 def test_some_never_read() -> None:
     assert asyncio.run(playground_load.deaf(count=10, good=3, seconds=9, rate=1))
 

@@ -14,6 +14,7 @@ from chainrule.playground.server.learners import Learners
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.socket import Gate
 from chainrule.playground.server.static import Asset
+from chainrule.playground.server.teaching import Teaching
 from chainrule.playground.server.uploads import Uploads
 from chainrule.playground.server.worker import Worker
 
@@ -27,10 +28,12 @@ def application(
     learners: Learners,
     worker: Worker,
     limits: Limits,
+    teaching: Teaching | None = None,
 ) -> Guards:
     """The page's files, one WebSocket and one way for files, behind the guards."""
     routes: list[BaseRoute] = [
         *(Route(path, serving(asset), methods=["GET"]) for path, asset in page.items()),
+        *(teaching.routes(page["/"], serving) if teaching is not None else ()),
         WebSocketRoute("/socket", Gate(learners, worker, limits).admit),
         Route("/upload", Uploads(learners, worker, limits).take, methods=["POST"]),
     ]
@@ -41,6 +44,6 @@ def serving(asset: Asset) -> Callable[[Request], Awaitable[Response]]:
     """What answers with a file of the page."""
 
     async def serve(request: Request) -> Response:
-        return Response(asset.content, media_type=asset.media)
+        return asset.answer(request)
 
     return serve

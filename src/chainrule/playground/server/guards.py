@@ -16,6 +16,7 @@ from chainrule.lang.messages import Text, _, sentences
 from chainrule.playground.server.access import Access
 from chainrule.playground.server.answers import explained_refusal, plain_refusal, values
 from chainrule.playground.server.faults import fault
+from chainrule.playground.server.join_page import join_page
 from chainrule.playground.server.limits import Limits
 
 __all__ = ["Guards", "Hosts"]
@@ -140,20 +141,30 @@ class Guards:
         query = parse_qs(scope["query_string"].decode("latin-1"))
         token = query.get("token", [])
         if scope["type"] == "http" and scope["path"] == "/" and scope["method"] == "GET" and token:
+            if self.access.teaches(token[0]):
+                return self.welcome(self.access.new_teacher(), query, "/class")
             if not self.access.admits(token[0]):
+                if self.access.code is not None:
+                    return join_page(scope, _("This is not the code of the class. Look again."))
                 used = _("This link is used up, or of an earlier start.")
                 return explained_refusal(sentences(used, LINK), scope)
             return self.welcome(learner, query)
+        if learner is None and self.access.code is not None and scope.get("path") == "/":
+            return join_page(scope)
         if learner is None:
             unknown = _("The playground does not know this browser.")
             return explained_refusal(sentences(unknown, LINK), scope)
+        if scope["path"].startswith("/class") and not self.access.is_teacher(learner):
+            return plain_refusal(_("This page is the teacher's."), scope)
         scope.setdefault("state", {})["learner"] = learner
         return None
 
-    def welcome(self, learner: str | None, query: Mapping[str, list[str]]) -> Response:
+    def welcome(
+        self, learner: str | None, query: Mapping[str, list[str]], path: str = "/"
+    ) -> Response:
         """To the page, with the cookie instead of the token, which so stays in no history."""
         lang = query.get("lang", [""])[0]
-        answer = RedirectResponse(f"/?lang={lang}" if lang in LANGUAGES else "/", 303)
+        answer = RedirectResponse(f"{path}?lang={lang}" if lang in LANGUAGES else path, 303)
         answer.set_cookie(
             self.access.cookie_name, self.access.cookie(learner), httponly=True, samesite="strict"
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from chainrule.playground.messages import Message
+from chainrule.playground.server.access import Access
 from chainrule.playground.server.limits import Limits
 from chainrule.playground.session import Session
 
@@ -78,8 +79,12 @@ class Learner:
     a deque, each safe to read and set from either.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, teacher: bool = False) -> None:
         self.session: Session | None = None
+        #: In a class: whether this is the teacher, the pupil's number and name, what the wall shows.
+        self.teacher = teacher
+        self.number, self.called = 0, ""
+        self.card: Message | None = None
         self.clients: set[Client] = set()
         self.left = time.monotonic()
         #: What waits to be done on the worker's thread.
@@ -126,14 +131,18 @@ class Learners:
 
     def enter(self, name: str, client: Client) -> Learner:
         """Let a tab in; its learner."""
-        if name not in self.known:
-            self._make_room()
-            self.known[name] = Learner()
-        learner = self.known[name]
+        learner = self.find(name)
         learner.clients.add(client)
         learner.watched = True
         self.addresses[client.address] += 1
         return learner
+
+    def find(self, name: str) -> Learner:
+        """The learner of this name, who may be new."""
+        if name not in self.known:
+            self._make_room()
+            self.known[name] = Learner(teacher=Access.is_teacher(name))
+        return self.known[name]
 
     def leave(self, learner: Learner, client: Client) -> None:
         """Let a tab go; the session stays for a while."""

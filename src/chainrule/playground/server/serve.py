@@ -13,6 +13,7 @@ import uvicorn
 
 from chainrule.playground.server.access import Access
 from chainrule.playground.server.app import application
+from chainrule.playground.server.classroom import Classroom
 from chainrule.playground.server.ending import Ending
 from chainrule.playground.server.guards import Hosts
 from chainrule.playground.server.learners import Learners
@@ -20,6 +21,7 @@ from chainrule.playground.server.limits import Limits
 from chainrule.playground.server.listening import is_loopback, listen, own_address
 from chainrule.playground.server.protocols import protocols
 from chainrule.playground.server.static import built_page
+from chainrule.playground.server.teaching import Teaching
 from chainrule.playground.server.worker import Worker
 from chainrule.playground.session import Session
 
@@ -44,12 +46,16 @@ class Server:
         host: str = "127.0.0.1",
         port: int = 8700,
         limits: Limits | None = None,
+        *,
+        class_: bool = False,
     ) -> None:
         self.begin, self.limits = begin, limits or Limits()
         self.page = built_page()
         self.socket = listen(host, port)
         self.port: int = self.socket.getsockname()[1]
         self.access = Access(self.port)
+        #: The code by which pupils join, if this is a class.
+        self.code = self.access.open_class() if class_ else None
         self.ending = Ending()
         self.remote = not is_loopback(host)
         #: The host of links for this machine, and that for others.
@@ -58,6 +64,11 @@ class Server:
         names = {host, self.far, socket.gethostname()} - WILDCARDS if self.remote else {host}
         self.hosts = Hosts(self.port, map(bracketed, names))
 
+    @property
+    def address(self) -> str:
+        """The address that others type."""
+        return f"http://{bracketed(self.far)}:{self.port}/"
+
     def link(self, host: str, token: str, lang: str | None = None) -> str:
         """The address of the page with a token, and perhaps with a language."""
         chosen = f"&lang={lang}" if lang else ""
@@ -65,7 +76,8 @@ class Server:
 
     def open_browser(self, lang: str | None = None) -> None:
         """Open the page in this machine's browser, with a link that is good for once."""
-        link = self.link(self.near, self.access.once(), lang)
+        once = self.access.once(teacher=self.code is not None)
+        link = self.link(self.near, once, lang)
         threading.Thread(target=webbrowser.open, args=(link,), daemon=True).start()
 
     def run(self) -> None:
@@ -81,10 +93,16 @@ class Server:
         async def tidy() -> None:
             learners.tidy()
 
-        worker = Worker(learners, self.limits, self.begin)
+        room = Classroom(learners) if self.code is not None else None
+        worker = Worker(learners, self.limits, self.begin, room)
+        teaching = None
+        if room is not None and self.code is not None:
+            teaching = Teaching(room, worker, self.limits, (self.address, self.code))
         http, websocket = protocols(self.limits)
         config = uvicorn.Config(
-            application(self.page, self.access, self.hosts, learners, worker, self.limits),
+            application(
+                self.page, self.access, self.hosts, learners, worker, self.limits, teaching
+            ),
             http=http,
             ws=websocket,
             ws_max_size=self.limits.message,

@@ -45,6 +45,9 @@ class Gate:
         learner = self.learners.enter(websocket.state.learner, client)
         try:
             await websocket.accept()
+            if self.worker.room is not None:
+                self.worker.room.enter(learner)
+                client.answer(self.worker.room.message(learner).to_bytes())
             await self.serve(websocket, client, learner)
         finally:
             self.learners.leave(learner, client)
@@ -118,6 +121,14 @@ class Gate:
                 command = read_command(text, self.limits.depth)
             except FormatError as error:
                 client.answer(refused([error.args[0]], id=None).to_bytes())
+                continue
+            room = self.worker.room
+            if room is not None and (waiting := room.refusal(learner, command)) is not None:
+                client.answer(waiting.to_bytes())
+                continue
+            if room is not None and command.get("do") == "name":
+                named = room.take_name(learner, command.get("name"), command.get("id"))
+                client.answer(named.to_bytes())
                 continue
             answer = await self.worker.do(learner, doing(command), command.get("id"))
             client.answer(answer)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 
 from chainrule.playground.messages import Message, refused
+from chainrule.playground.server.classroom import Classroom, card
 from chainrule.playground.server.faults import fault
 from chainrule.playground.server.learners import Job, Learner, Learners
 from chainrule.playground.server.limits import Limits
@@ -17,7 +18,7 @@ from chainrule.playground.session import Session
 __all__ = ["Worker"]
 
 #: The shortest slice of training, in seconds: below, taking turns costs more than training.
-SHORTEST = 0.002
+SHORTEST = 0.0005
 #: For about so many seconds a learner waits while the others catch up.
 LONGEST_WAIT = 0.4
 
@@ -30,9 +31,15 @@ class Worker(threading.Thread):
     the log says more. Results go to the event loop, which this thread never waits for.
     """
 
-    def __init__(self, learners: Learners, limits: Limits, begin: Callable[[], Session]) -> None:
+    def __init__(
+        self,
+        learners: Learners,
+        limits: Limits,
+        begin: Callable[[], Session],
+        room: Classroom | None = None,
+    ) -> None:
         super().__init__(name="chainrule-worker", daemon=True)
-        self.learners, self.limits, self.begin = learners, limits, begin
+        self.learners, self.limits, self.begin, self.room = learners, limits, begin, room
         self.loop = asyncio.get_running_loop()
         self.stopped = False
         self._news = threading.Condition()
@@ -89,7 +96,7 @@ class Worker(threading.Thread):
         found, wait = [], None
         for learner in known:
             due = math.inf
-            if learner.watched and learner.going:
+            if learner.watched and learner.going and not self.held(learner):
                 due = learner.due
             if learner.watched and learner.wanting and unseen(learner):
                 due = min(due, learner.next_frame)
@@ -106,11 +113,17 @@ class Worker(threading.Thread):
                 learner.spent = min(max(learner.spent, least), most)
         return found, wait
 
+    def held(self, learner: Learner) -> bool:
+        """Whether the teacher has stopped a learner."""
+        return self.room is not None and self.room.holds(learner)
+
     def turn(self, learner: Learner, waiting: int) -> None:
         """One learner's turn, while so many wait for theirs."""
         began = time.perf_counter()
         if learner.session is None:
             learner.session, self._spare = self._spare or self.begin(), None
+            if self.room is not None:
+                self.room.prepare(learner.session, learner)
         session = learner.session
         job = learner.jobs.popleft() if learner.jobs else None
         answer = b""
@@ -118,7 +131,12 @@ class Worker(threading.Thread):
             if job is not None:
                 learner.going = True
                 answer = job.work(session).to_bytes()
-            elif learner.watched and learner.going and learner.due <= began:
+            elif (
+                learner.watched
+                and learner.going
+                and learner.due <= began
+                and not self.held(learner)
+            ):
                 learner.going = session.advance(self.slice(learner, began, waiting))
             learner.due = time.perf_counter() + session.wait()
         except Exception:
@@ -151,7 +169,10 @@ class Worker(threading.Thread):
             state = session.state().to_bytes()
         if state or (learner.wanting and unseen(learner) and learner.next_frame <= now):
             learner.moved, learner.wanting = session.moved, False
-            frame = session.frame().to_bytes()
+            made = session.frame()
+            frame = made.to_bytes()
+            if self.room is not None:
+                learner.card = card(made)
             # Frames may take half of the time, not more. Waiting for other threads does not count:
             # once it took long, a learner in a class would see nothing for a second.
             cost = time.thread_time() - began
