@@ -68,7 +68,7 @@ def named(out: Any, names: Sequence[str]) -> dict[str, object]:
 
 #: Two shapes, or the sizes of two axes, in what NumPy says of arrays that do not fit.
 _SHAPES = re.compile(r"shapes? (\([\d, ]*\)).*? (\([\d, ]*\))")
-_SIZES = re.compile(r"size (\d+) is different from (\d+)")
+_SIZES = re.compile(r"size (\d+) .* (\d+)\)")
 
 
 def raised(error: BaseException, line: int | None) -> Fault:
@@ -94,7 +94,7 @@ def raised(error: BaseException, line: int | None) -> Fault:
                     line=line,
                 ),
             )
-        if "'list' object has no attribute" in str(error):
+        if isinstance(error, AttributeError) and "'list'" in str(error):
             return Fault(
                 "list",
                 _(
