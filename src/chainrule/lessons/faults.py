@@ -146,6 +146,12 @@ def _shape(
             ),
             name,
         )
+    if not wanted.shape:
+        return Fault(
+            "shape",
+            _("{name} has the shape {got}, and should be one number.", name=name, got=value.shape),
+            name,
+        )
     return Fault(
         "shape",
         _(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, matmul, multiply, repeat_sum, sgd, sigmoid
+from chainrule.lessons.exercises import affine, loss, matmul, multiply, repeat_sum, sgd, sigmoid
 
 __all__ = ["EXERCISES", "find_exercise"]
 
@@ -15,6 +15,7 @@ __all__ = ["EXERCISES", "find_exercise"]
 EXERCISES: Mapping[int, Exercise] = dict(
     enumerate(
         [
+            *loss.EXERCISES,
             *multiply.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
