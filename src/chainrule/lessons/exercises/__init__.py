@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, loss, matmul, multiply, repeat_sum, sgd, sigmoid
+from chainrule.lessons.exercises import (
+    affine,
+    loss,
+    matmul,
+    multiply,
+    repeat_sum,
+    sgd,
+    sigmoid,
+    softmax,
+)
 
 __all__ = ["EXERCISES", "find_exercise"]
 
@@ -16,6 +25,7 @@ EXERCISES: Mapping[int, Exercise] = dict(
     enumerate(
         [
             *loss.EXERCISES,
+            *softmax.EXERCISES,
             *multiply.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
