@@ -9,6 +9,7 @@ from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
 from chainrule.lessons.exercises import (
     affine,
+    gradient,
     loss,
     matmul,
     multiply,
@@ -26,6 +27,7 @@ EXERCISES: Mapping[int, Exercise] = dict(
         [
             *loss.EXERCISES,
             *softmax.EXERCISES,
+            *gradient.EXERCISES,
             *multiply.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
