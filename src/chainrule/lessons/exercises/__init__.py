@@ -9,6 +9,7 @@ from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
 from chainrule.lessons.exercises import (
     affine,
+    chain_rule,
     gradient,
     loss,
     matmul,
@@ -28,6 +29,7 @@ EXERCISES: Mapping[int, Exercise] = dict(
             *loss.EXERCISES,
             *softmax.EXERCISES,
             *gradient.EXERCISES,
+            *chain_rule.EXERCISES,
             *multiply.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
