@@ -71,7 +71,7 @@ def test_in_a_notebook_too_and_the_alarm_is_as_before(monkeypatch: pytest.Monkey
             with contextlib.suppress(Exception):  # as a reader may write
                 time.sleep(0.01)
 
-    answer = cr.lessons.check(1, backward)
+    answer = cr.lessons.check("multiply-backward", backward)
     assert answer.fault is not None
     assert answer.fault.kind == "endless"
     assert signal.getsignal(signal.SIGALRM) is before
@@ -84,7 +84,7 @@ def test_an_answer_shows_itself_and_folds_the_rest() -> None:
     assert page.startswith("<p>✗ dy has the wrong sign")
     assert page.index("<svg") < page.index("<details>")
     assert not answer
-    assert cr.lessons.check(1, lambda dout, x, y: (dout * y, dout * x))
+    assert cr.lessons.check("multiply-backward", lambda dout, x, y: (dout * y, dout * x))
 
 
 @pytest.mark.parametrize("which", [0, -1, 10_000, "multiply-backwards", "", None, 1.5, True])

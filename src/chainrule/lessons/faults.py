@@ -46,9 +46,20 @@ class Suspect:
     sentence: Text
 
 
-def number(value: object) -> str:
-    """A number with the four digits that matter."""
-    return f"{np.asarray(value, float)[()]:.4g}"
+def number(value: object, unlike: object = None) -> str:
+    """A number with the four digits that matter, or as many as tell it from one unlike it."""
+    number = float(np.asarray(value, float)[()])
+    if unlike is None:
+        return f"{number:.4g}"
+    other = float(np.asarray(unlike, float)[()])
+    return next(
+        (
+            text
+            for digits in range(4, 17)
+            if (text := f"{number:.{digits}g}") != f"{other:.{digits}g}"
+        ),
+        repr(number),
+    )
 
 
 def first_fault(
@@ -146,6 +157,12 @@ def _shape(
             ),
             name,
         )
+    if not wanted.shape:
+        return Fault(
+            "shape",
+            _("{name} has the shape {got}, and should be one number.", name=name, got=value.shape),
+            name,
+        )
     return Fault(
         "shape",
         _(
@@ -174,7 +191,9 @@ def _summed(array: Array, shape: tuple[int, ...]) -> Array:
 
 def _same(a: Array, b: Array) -> bool:
     size = float(np.max(np.abs(b), initial=0.0))
-    return a.shape == b.shape and bool(np.all(np.abs(a - b) <= RELATIVE * size + ABSOLUTE))
+    if a.shape != b.shape or not np.isfinite(size):
+        return False
+    return bool(np.all(np.abs(a - b) <= RELATIVE * size + ABSOLUTE))
 
 
 def _place(name: str, index: Sequence[int]) -> str:
@@ -201,8 +220,8 @@ def _numbers(
     index = [int(i) for i in np.unravel_index(np.argmax(np.abs(got - wanted)), got.shape)]
     here = {
         "place": _place(name, index),
-        "got": number(got[tuple(index)]),
-        "wanted": number(wanted[tuple(index)]),
+        "got": number(got[tuple(index)], wanted[tuple(index)]),
+        "wanted": number(wanted[tuple(index)], got[tuple(index)]),
     }
     right = int(np.sum(np.abs(got - wanted) <= RELATIVE * np.max(np.abs(wanted)) + ABSOLUTE))
     told = _(
@@ -239,11 +258,11 @@ def _factor(got: Array, wanted: Array) -> float | None:
     """The number by which all of a result is too large, if there is one."""
     square = float(np.sum(wanted * wanted))
     factor = float(np.sum(got * wanted)) / square if square else 0.0
-    if not factor or not _same(got, factor * wanted):
+    if not factor or number(factor) == "1" or not _same(got, factor * wanted):
         return None
     # One number alone is always some number of times another one.
     whole = [factor, 1 / factor]
-    return factor if got.size > 1 or np.isclose(whole, np.round(whole), atol=1e-9).any() else None
+    return factor if got.size > 1 or np.isclose(whole, np.round(whole), 0, 1e-6).any() else None
 
 
 def _by_a_factor(name: str, factor: float, rows: int, here: Mapping[str, str]) -> Text:

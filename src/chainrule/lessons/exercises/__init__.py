@@ -7,7 +7,19 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, matmul, multiply, repeat_sum, sgd, sigmoid
+from chainrule.lessons.exercises import (
+    affine,
+    chain_rule,
+    gradient,
+    graph,
+    loss,
+    matmul,
+    multiply,
+    repeat_sum,
+    sgd,
+    sigmoid,
+    softmax,
+)
 
 __all__ = ["EXERCISES", "find_exercise"]
 
@@ -15,6 +27,11 @@ __all__ = ["EXERCISES", "find_exercise"]
 EXERCISES: Mapping[int, Exercise] = dict(
     enumerate(
         [
+            *loss.EXERCISES,
+            *softmax.EXERCISES,
+            *gradient.EXERCISES,
+            *chain_rule.EXERCISES,
+            *graph.EXERCISES,
             *multiply.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
