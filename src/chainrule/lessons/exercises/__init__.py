@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, matmul, multiply, repeat_sum, sgd, sigmoid
+from chainrule.lessons.exercises import affine, branch, matmul, multiply, repeat_sum, sgd, sigmoid
 
 __all__ = ["EXERCISES", "find_exercise"]
 
@@ -16,6 +16,7 @@ EXERCISES: Mapping[int, Exercise] = dict(
     enumerate(
         [
             *multiply.EXERCISES,
+            *branch.EXERCISES,
             *repeat_sum.EXERCISES,
             *matmul.EXERCISES,
             *sigmoid.EXERCISES,
