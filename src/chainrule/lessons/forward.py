@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -32,6 +32,8 @@ class Forward:
 
     #: Whether a warning of NumPy, such as of an overflow, is a fault.
     quiet: bool = False
+    #: Of a result that is a gradient, the name of the array that it belongs to.
+    like: Mapping[str, str] = field(default_factory=dict)
 
     def __call__(self, rng: np.random.Generator) -> Iterator[Case]:
         """The cases."""
@@ -49,5 +51,6 @@ class Forward:
                 run,
                 {name: np.asarray(value, float) for name, value in wanted.items()},
                 self.mistakes(**inputs),
+                self.like,
                 rows=1 if first is None else len(first),
             )

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from chainrule.errors import SettingError, nearest, shown
 from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
-from chainrule.lessons.exercises import affine, branch, matmul, multiply, repeat_sum, sgd, sigmoid
+from chainrule.lessons.exercises import (
+    affine,
+    branch,
+    broadcasting,
+    matmul,
+    multiply,
+    repeat_sum,
+    sgd,
+    sigmoid,
+)
 
 __all__ = ["EXERCISES", "find_exercise"]
 
@@ -18,6 +27,7 @@ EXERCISES: Mapping[int, Exercise] = dict(
             *multiply.EXERCISES,
             *branch.EXERCISES,
             *repeat_sum.EXERCISES,
+            *broadcasting.EXERCISES,
             *matmul.EXERCISES,
             *sigmoid.EXERCISES,
             *affine.EXERCISES,
