@@ -189,7 +189,9 @@ class _Training:
                 ),
             ],
         )
-        return Script(text, page.arrays, *self._places(text, functions, update, params))
+        return Script(
+            text, page.arrays, *self._places(text, functions[: len(laid_out)], update, params)
+        )
 
     def _places(
         self,

@@ -9,6 +9,8 @@ from chainrule.lang.messages import _
 from chainrule.lessons.exercise import Exercise
 from chainrule.lessons.exercises import (
     affine,
+    branch,
+    broadcasting,
     chain_rule,
     gradient,
     graph,
@@ -33,7 +35,9 @@ EXERCISES: Mapping[int, Exercise] = dict(
             *chain_rule.EXERCISES,
             *graph.EXERCISES,
             *multiply.EXERCISES,
+            *branch.EXERCISES,
             *repeat_sum.EXERCISES,
+            *broadcasting.EXERCISES,
             *matmul.EXERCISES,
             *sigmoid.EXERCISES,
             *affine.EXERCISES,
