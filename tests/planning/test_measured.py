@@ -13,7 +13,7 @@ import pytest
 from tests.distributed.launching import needs_ranks
 
 import chainrule as cr
-from chainrule.distributed import mpiexec, step
+from chainrule.distributed import mpiexec
 from chainrule.distributed.messages import Messages
 from chainrule.planning import crowd, measured
 from chainrule.planning import steps as planning_steps
@@ -172,18 +172,16 @@ def test_of_reproducible_steps_the_parts_of_a_rank_are_timed(
     parts: set[int] = set()
     made = Messages.__init__
 
-    class Counted(Messages):
-        def __init__(self, *given: Any, **named: Any) -> None:
-            made(self, *given, **named)
-            assert self.rank == ranks - 1  # the last one has the most rows
-            parts.add(self.parts or 0)
+    def counted(self: Messages, *given: Any, **named: Any) -> None:
+        made(self, *given, **named)
+        assert self.rank == ranks - 1  # the last one has the most rows
+        parts.add(self.parts or 0)
 
     def timed(run: Any, epoch: int = 1) -> float:
         run(epoch)
         return 1.0
 
-    for module in (planning_steps, step):
-        monkeypatch.setattr(module, "Messages", Counted)
+    monkeypatch.setattr(Messages, "__init__", counted)
     monkeypatch.setattr(planning_steps, "_fastest", timed)
     monkeypatch.setattr(RankSteps, "_around", 0.0)
     x, t, w = net._prepare(*cr.networks.made_up.made_up_rows(net, 20))  # type: ignore[misc]
