@@ -57,11 +57,11 @@ def wide() -> cr.Network:
 def many_rows() -> cr.Network:
     """Of few numbers, for batches so large that threads share them."""
     return cr.Sequential(
-        cr.Affine.sized(6, 90, dtype=D),
+        cr.Affine.sized(6, 80, dtype=D),
         cr.Tanh(),
-        cr.Affine.sized(90, 45, dtype=D),
+        cr.Affine.sized(80, 40, dtype=D),
         cr.Tanh(),
-        cr.Affine.sized(45, 3, dtype=D),
+        cr.Affine.sized(40, 3, dtype=D),
         loss=cr.SoftmaxWithLoss(),
         seed=1,
     )
