@@ -44,9 +44,12 @@ def physical_memory() -> int:
         return 8 << 30
 
 
-def memory_left() -> int:
-    """The memory that this process may still take, in bytes: of the machine, and within its limits."""
-    left = [memory_limit()]
+def memory_left(processes: int = 1) -> int:
+    """The memory that this process may still take, in bytes: of the machine, and within its limits.
+
+    Of several processes that share the machine, or container, each may take its part.
+    """
+    left = [physical_memory()]
     with contextlib.suppress(OSError, ValueError, StopIteration):
         with open("/proc/meminfo") as file:
             free = next(line for line in file if line.startswith("MemAvailable:"))
@@ -54,6 +57,7 @@ def memory_left() -> int:
     for limit, used in zip(CGROUPS, CGROUPS_USED, strict=True):
         with contextlib.suppress(OSError, ValueError), open(limit) as most, open(used) as now:
             left.append(int(most.read()) - int(now.read()))  # "max" is no number
+    left = [min(left) // processes, memory_limit()]
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 

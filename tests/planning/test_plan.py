@@ -18,7 +18,7 @@ from chainrule.errors import DataError, SettingError
 from chainrule.planning.links import Link, Machines, Message
 from chainrule.planning.measured import Pace
 from chainrule.training.cost import step_work
-from chainrule.training.memory_needed import memory_needed
+from chainrule.training.memory_needed import StepMemory
 
 RANKS = [2**i for i in range(13)]
 #: Planning for another machine, whose every number is given.
@@ -101,11 +101,10 @@ def test_memory_is_that_of_the_estimate_of_fit() -> None:
     net, optimizer = network(784, 1024, 10), cr.Adam()
     found = cr.plan(net, 512, [1, 2, 8, 512], optimizer=optimizer, memory=1, **OTHER)
     x, t = np.zeros((512, 784), np.float32), np.zeros(512, int)
-    trainer = cr.Trainer(net, optimizer)
-    own = 2 * 4 * found.parameters  # the parameters and their gradients
+    trainer = cr.Trainer(net, optimizer, engine=found.engine, threads=1)
     for each in found.ranks:
-        needed = memory_needed(trainer, x, t, None, each.same_batch.rows)
-        assert each.memory == pytest.approx(own + needed, rel=0.01)
+        memory = StepMemory(trainer, (x, t, None), found.engine, ranks=each.ranks)
+        assert each.memory == memory.bytes(each.same_batch.rows)
         assert each.fits == (min(each.ranks, 16) * each.memory <= 2**30)
     assert {each.fits for each in cr.plan(net, 512, [1, 2], **OTHER).ranks} == {None}
     tight = cr.plan(net, 512, [1, 16], memory=0.1, **OTHER)

@@ -645,3 +645,28 @@ def test_a_kernel_that_calls_kernels_runs_as_plain_python() -> None:
         assert run(train=train.address, words=words, done=done) == 2
         assert done.tolist() == [5, 7]
     assert (a[0], b[0]) == (3, 4)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "numpy"])
+@pytest.mark.parametrize("lines", [True, False])
+def test_networks_that_are_interrupted_are_not_said_to_be_trained(
+    lines: bool, engine: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    x, t = spiral()
+    calls = 0
+
+    def metric(y: Any, t: Any) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 3:  # networks[0] has made its two epochs, the next one has not
+            signal.raise_signal(signal.SIGINT)
+        return 0.5
+
+    histories = cr.fit_many(
+        [plain(seed=i) for i in range(4)], cr.SGD(0.1), x, t, 2, metrics=[metric], threads=1,
+        engine=engine, progress="lines" if lines else "bar",
+    )  # fmt: skip
+    trained = sum(not history.interrupted for history in histories)
+    assert trained < 4
+    last = capsys.readouterr().err.rstrip().splitlines()[-1].split("\r")[-1]
+    assert f"{trained} of 4 networks trained" in last

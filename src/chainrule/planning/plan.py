@@ -19,13 +19,13 @@ from chainrule.networks.made_up import made_up_rows
 from chainrule.optimizers import Adam, Optimizer
 from chainrule.planning.links import BETWEEN, WITHIN, Link, Machines
 from chainrule.planning.measured import measure_link, measure_steps
-from chainrule.planning.planner import Planner, RankMemory
+from chainrule.planning.planner import Planner
 from chainrule.planning.results import ScalingPlan
 from chainrule.planning.steps import RankSteps
 from chainrule.settings import below_one, from_zero, optional_positive, positive, whole
 from chainrule.training import Trainer
 from chainrule.training.choice import choose
-from chainrule.training.memory_needed import PART
+from chainrule.training.memory_needed import PART, StepMemory
 
 __all__ = ["DEFAULT_LEAST", "RANKS", "plan"]
 
@@ -111,10 +111,13 @@ def plan(
 
     by = _engine(network, optimizer, data, engine_name(engine), batch_size)
     steps = RankSteps(network, optimizer, data, by, reproducible=reproducible)
-    taken = RankMemory(steps)
+    trainer = Trainer(
+        steps.network, steps.optimizer, engine=by, threads=1, reproducible=reproducible
+    )
+    taken = {k: StepMemory(trainer, data, by, ranks=k) for k in numbers}
     messages = {k: steps.messages(k) for k in (numbers if reproducible else [2]) if k > 1}
     cores = min(thread_count(None), per_node)
-    fitting = taken.rows_in(PART * memory_left() / cores)
+    fitting = taken[numbers[-1]].rows_in(PART * memory_left(cores))
     times = measure_steps(steps, batch_size, numbers, cores, speed, fitting)
     within, why = WITHIN, _within_assumed(speed, cores, max(numbers))
     if why is None:
@@ -139,7 +142,8 @@ def plan(
         crowd=max(times.crowd.values(), default=None),
         fixed=times.computing(numbers[-1], 1, 1),
         ranks=tuple(
-            planner.plan(k, threshold, taken.bytes(batch_size, k), node_memory) for k in numbers
+            planner.plan(k, threshold, taken[k].bytes(-(-batch_size // k)), node_memory)
+            for k in numbers
         ),
     )
 

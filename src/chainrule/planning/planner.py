@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import math
 
-from chainrule.distributed.messages import PARTS
 from chainrule.planning.links import Machines, Message
 from chainrule.planning.measured import StepTimes
 from chainrule.planning.results import PlannedStep, RankPlan
-from chainrule.planning.steps import FEW, MORE, RankSteps
-from chainrule.training import Trainer
-from chainrule.training.memory_needed import memory_needed
 
-__all__ = ["Planner", "RankMemory"]
+__all__ = ["Planner"]
 
 #: The most rows a rank that are tried for an efficiency.
 MOST_ROWS = 2**20
@@ -71,30 +67,3 @@ class Planner:
                 return rows
             rows *= 2
         return None
-
-
-class RankMemory:
-    """The bytes that a rank takes, by its rows: linear in them."""
-
-    def __init__(self, steps: RankSteps) -> None:
-        network = steps.network
-        self._reproducible = steps.reproducible
-        self._gradients = sum(p.data.nbytes for p in network.named_parameters().values())
-        trainer = Trainer(network, steps.optimizer, engine="numpy")
-        x, t, w = steps.taken(MORE)
-        few, more = (memory_needed(trainer, x, t, w, n) for n in (FEW, MORE))
-        self._row = (more - few) / (MORE - FEW)
-        self._fixed = few - FEW * self._row + 2 * self._gradients  # parameters and their gradients
-
-    def bytes(self, batch: int, ranks: int) -> int:
-        """The bytes of a rank of so many, without data."""
-        rows, more = -(-batch // ranks), 0
-        if (
-            self._reproducible
-        ):  # each part's gradients are kept, and those of all ranks are compared
-            more = self._gradients * (PARTS // ranks + (ranks if ranks > 1 else 0))
-        return round(self._fixed + self._row * rows) + more
-
-    def rows_in(self, room: float) -> int:
-        """The rows that so many bytes have room for."""
-        return int(max(0.0, room - self._fixed) / max(self._row, 1.0))

@@ -161,8 +161,12 @@ class CheckpointFolder:
                     ) from None
                 except OSError:  # a file system without locks
                     pass
-            os.ftruncate(handle, 0)
-            os.write(handle, str(os.getpid()).encode())
+            try:
+                os.ftruncate(handle, 0)
+                os.write(handle, str(os.getpid()).encode())
+            except OSError as error:  # a full disk, say: the call itself knows no name
+                error.filename = path
+                raise
             yield
         finally:
             os.close(handle)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from typing import Any
 
@@ -19,6 +18,7 @@ from chainrule.schedules import Constant
 from chainrule.training.cost import step_estimate
 from chainrule.training.history import History
 from chainrule.training.loop import Loop, Settings
+from chainrule.training.ranks import threads_of_rank
 from chainrule.training.state import Snapshot, Training
 
 __all__ = ["CALL_SECONDS", "CompiledLoop", "epoch_means"]
@@ -115,9 +115,8 @@ class CompiledLoop(Loop):
         self._signature = self._current_signature()
 
     def _threads(self) -> int | None:
-        """The threads asked for; of ranks each has one, since they share the cores."""
-        alone = self.ranks.several and not os.environ.get("CHAINRULE_NUM_THREADS")
-        return self.trainer.threads or (1 if alone else None)
+        """The threads asked for; of ranks each has one."""
+        return self.trainer.threads or threads_of_rank(self.trainer.communicator.size)
 
     def _seconds(self) -> float:
         """About how long compiling takes, in seconds."""

@@ -667,4 +667,5 @@ class Pool:
         if member.error is not None:
             history.stopped, history.error = member.error.args[0], member.error
         member.ended, member.given = True, None
-        self.progress.end(history.epochs[-1]["loss"] if history.epochs else math.nan)
+        if not history.interrupted:
+            self.progress.end(history.epochs[-1]["loss"] if history.epochs else math.nan)

@@ -232,9 +232,11 @@ class ProgressOfMany(Progress):
         return _both(counted, _("mean loss {loss:.4f}", loss=statistics.fmean(self._losses)))
 
     def close(self) -> None:
-        """Bring the bar to its last state, and close it."""
+        """Bring the bar to its last state, and close it; a line says it if not all have ended."""
         if self.bar is not None:
             self.bar.set_description_str(self._told().said(self.lang), refresh=False)
+        elif self.lines and self.ended < self.networks:
+            print(self._told().said(self.lang), file=sys.stderr, flush=True)
         super().close()
 
 

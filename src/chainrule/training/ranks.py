@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import platform
 import signal
 from collections.abc import Callable
 
@@ -16,7 +18,7 @@ from chainrule.training.captured import capture
 from chainrule.training.digests import digest
 from chainrule.training.state import Training
 
-__all__ = ["Ranks"]
+__all__ = ["Ranks", "threads_of_rank"]
 
 
 class Ranks:
@@ -37,6 +39,12 @@ class Ranks:
     def first(self) -> bool:
         """Whether this is rank 0, which shows progress and writes files."""
         return self.communicator.rank == 0
+
+    def on_this_machine(self) -> int:
+        """How many of the ranks, this one among them, have the machine, or container, of this one."""
+        if not self.several:
+            return 1
+        return told_by_all(self.communicator, platform.node()).count(platform.node())
 
     def compare_parameters(self, epoch: int) -> None:
         """Raise on every rank unless all have the same parameters after an epoch.
@@ -186,3 +194,8 @@ def _said_engine(training: Training) -> str:
 
 def _nothing() -> None:
     """What a rank does while another acts."""
+
+
+def threads_of_rank(ranks: int) -> int | None:
+    """The threads of one of several ranks if nobody has said how many: one, since they share the cores."""
+    return 1 if ranks > 1 and not os.environ.get("CHAINRULE_NUM_THREADS") else None

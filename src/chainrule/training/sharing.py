@@ -123,6 +123,8 @@ class ManyFits:
         self._advance(trainer)
 
     def _advance(self, trainer: Trainer) -> None:
+        if trainer.history.interrupted:
+            return
         epochs = trainer.history.epochs
         self.progress.advance(self.epochs)
         self.progress.end(epochs[-1]["loss"] if epochs else math.nan)

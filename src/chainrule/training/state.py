@@ -93,6 +93,8 @@ class Training:
         self.engine_reason: str | None = None
         #: The compiled step of the latest fit, after the key of what it was made for.
         self._kernel: tuple[tuple[object, ...], CompiledStep] | None = None
+        #: The most rows of a batch in this process whose steps fitted into memory, which they may hold still.
+        self.rows_that_fit = 0
         #: The data of the current fit, ready for the network: (x, t, weights), for callbacks.
         self.data: tuple[Array, Array, Array | None] | None = None
 

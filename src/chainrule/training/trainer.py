@@ -388,13 +388,13 @@ class Trainer(Training):
         """The loop of the engine that runs this training."""
         n, ranks = settings.batch_size, self.communicator.size
         batch = x[:n], t[:n], None if w is None else w[:n]
-        refuse_too_large(self, *batch, -(-n // ranks))
         resumed = settings.resumed
         if resumed is None:
             steps = epochs * batch_count(len(x), n, settings.drop_last)
             choice = choose(self, *batch, steps=steps)
         else:  # the bits of the engine and the threads that it began with
             choice = self._same_engine(resumed, batch)
+        refuse_too_large(self, batch, n, choice.engine, settings)
         by_hand = choice.by_hand
         self.engine_used, self.engine_reason = choice.engine, choice.reason
         if choice.engine == "numpy":

@@ -261,3 +261,19 @@ def test_errors_say_where_the_latest_checkpoint_is(tmp_path: Path) -> None:
     with pytest.raises(cr.errors.NonFiniteError) as diverged:
         wild.fit(x, t[:, None], 6, progress=None, checkpoint=tmp_path / "wild", every="1 step")
     assert any("wild/step-0" in note for note in diverged.value.__notes__)
+
+
+def test_a_disk_that_is_full_from_the_first_byte_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file can be made, but nothing written: what is refused, and where, is in the error."""
+
+    def fail(*_given: Any) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", fail)
+    x, t = cr.datasets.spiral()
+    trainer = cr.Trainer(cr.TwoLayerNet(2, 10, 3), engine="numpy")
+    with pytest.raises(OSError, match="No space left on device") as raised:
+        trainer.fit(x, t, 1, progress=None, checkpoint=tmp_path / "run")
+    assert str(tmp_path / "run") in str(raised.value)
