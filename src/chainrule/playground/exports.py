@@ -40,6 +40,7 @@ def export(run: Run, what: str, lang: str = "en") -> Export:
     "model": a model file, for `chainrule predict`.
     "data": the rows as CSV. "svg" and "png": the computational graph of a batch.
 
+    >>> from chainrule.playground.settings import Settings
     >>> from chainrule.playground.sources import draw
     >>> run = Run(Settings(), draw(Settings()))
     >>> print(export(run, "code").data.decode().splitlines()[0])
