@@ -187,10 +187,15 @@ def in_words(block: Block, words: Mapping[str, str]) -> str:
     return "\n".join([head, "".join(rows), tail])
 
 
+def said_in(block: Block) -> list[tuple[str, bool]]:
+    """What comments and strings of a block of Python code say, in order, and which are comments."""
+    _, code, _ = _without_magic(block)
+    return [(_content(token, comment)[1], comment) for _, _, token, comment in _words(code)]
+
+
 def comments(block: Block) -> list[str]:
     """What the comments of a block of Python code say, those for tools left out."""
-    _, code, _ = _without_magic(block)
-    said = [_content(token, True)[1] for _, _, token, comment in _words(code) if comment]
+    said = [text for text, comment in said_in(block) if comment]
     return [text for text in said if re.search(r"[A-Za-z]{2}", text) and not _for_tools(text)]
 
 
@@ -262,12 +267,7 @@ def problems(english: str, chinese: str) -> list[str]:
     ]
     needed = {text for block in parts if block.is_python for text in comments(block)}
     found += [f"comment not said in Chinese: {text}" for text in sorted(needed - set(known.words))]
-    all_words = {
-        _content(token, comment)[1]
-        for block in parts
-        if block.is_python
-        for _, _, token, comment in _words(_without_magic(block)[1])
-    }
+    all_words = {text for block in parts if block.is_python for text, _ in said_in(block)}
     found += [f"words that no code has: {text}" for text in sorted(set(known.words) - all_words)]
     return found
 
@@ -306,10 +306,8 @@ def updated(english: str, chinese: str) -> str:
             used.add(block.hash)
             lines += [f"% en {block.hash}", known.said.get(block.hash, ""), ""]
         if block.is_python:
-            _, code, _ = _without_magic(block)
             needed = set(comments(block))
-            for _, _, token, comment in _words(code):
-                text = _content(token, comment)[1]
+            for text, _ in said_in(block):
                 if text in words or not (text in known.words or text in needed):
                     continue
                 words.add(text)

@@ -56,19 +56,15 @@ class LayerCases:
 
             wanted = {"out": np.asarray(out, float)}
             wanted |= {f"d{name}": gradients[name] for name in ("x", *self.params)}
-            suspects = {
-                name: [*known, *_kept(name, gradients[name[1:]], before[name[1:]])]
-                for name, known in {
-                    **{f"d{name}": () for name in self.params},
-                    **self.mistakes(dout, **inputs),
-                }.items()
-                if name[1:] in self.params
-            }
+            suspects = {name: [*known] for name, known in self.mistakes(dout, **inputs).items()}
+            for name in self.params:
+                added = _added(f"d{name}", gradients[name], before[name])
+                suspects.setdefault(f"d{name}", []).append(added)
             yield Case(
                 about,
                 run,
                 wanted,
-                {**self.mistakes(dout, **inputs), **suspects},
+                suspects,
                 {f"d{name}": name for name in inputs},
                 rows=len(inputs["x"]),
                 picture=Picture(self.expression, inputs, dout),
@@ -137,10 +133,10 @@ class LayerCases:
         return list(layer.grads)
 
 
-def _kept(name: str, gradient: Array, before: Array) -> list[Suspect]:
+def _added(name: str, gradient: Array, before: Array) -> Suspect:
     """What comes out where the gradient of the batch before is still in the array."""
     sentence = _(
         "{name} still has the gradient of the batch before in it: write over it ([...] =), do not add.",
         name=name,
     )
-    return [Suspect("added", gradient + before, sentence)]
+    return Suspect("added", gradient + before, sentence)
